@@ -11,6 +11,8 @@ export const inflatedPerPayload = 3;
 export const jsonBytesMax = 64 * MiB;
 /** A `hostKey` message, compressed or not, bytes: the only one that strangers can send. */
 export const loginBytesMax = 64 * KiB;
+/** Largest zstd window that is accepted, as a power of two: 8 MiB, what level 19 of the zstd tools makes. */
+export const zstdWindowLogMax = 23;
 /** Deepest nesting of JSON that Anki's own parser reads (serde_json), counted from the outermost bracket. */
 export const jsonDepthMax = 127;
 

@@ -1,0 +1,184 @@
+import { existsSync, statSync } from 'node:fs';
+import { backup, DatabaseSync } from 'node:sqlite';
+import { messageOf, SyncError } from '../errors.ts';
+import type { Log } from '../log.ts';
+import { Statements } from '../storage/exact-rows.ts';
+import {
+  afterRollback,
+  formOf,
+  putBackCollation,
+  quoteName,
+  type SchemaText,
+  takeOutCollation,
+  toWorkingForm,
+} from './canonical-form.ts';
+
+/** What has to be done to a collection's file, in the thread for heavy work, before it can be used. */
+export type Preparation = 'create' | 'upgrade' | 'check in';
+
+/** Newest schema, and the only one that is worked on. */
+export const schemaVersion = 18;
+
+/** Page cache of one open collection, KiB. */
+const cacheKiB = 8 * 1024;
+
+const CODE_OBJECTS = `SELECT type, name FROM sqlite_schema WHERE type IN ('trigger', 'view')`;
+
+/**
+ * The one connection to a user's collection: exclusive, in WAL mode without a `-shm` file, as Anki leaves the file. What
+ * a commit reports is on the disk. The main file changes only in `checkpoint` and `close`.
+ */
+export class CollectionFile implements Disposable {
+  readonly sql: Statements;
+  readonly #db: DatabaseSync;
+  readonly #path: string;
+  #taken: SchemaText[] | undefined;
+  #working: boolean;
+  #inWork = false;
+
+  private constructor(db: DatabaseSync, path: string, working: boolean) {
+    this.#db = db;
+    this.#path = path;
+    this.#working = working;
+    this.sql = new Statements(db);
+  }
+
+  /**
+   * Opens the file at `path`, or says what must be done first. A file left in working form is only usable when
+   * `workingFormIsFine`. Throws `serverFault` when it is no usable collection, or when another program holds it.
+   */
+  static open(path: string, log: Log, options = { workingFormIsFine: false }): CollectionFile | Preparation {
+    if (!existsSync(path)) return 'create';
+    let db: DatabaseSync | undefined;
+    try {
+      db = openExclusive(path);
+      const opened = inspect(db, options.workingFormIsFine);
+      if (typeof opened === 'string') {
+        db.close();
+        return opened;
+      }
+      dropCode(db, path, log);
+      return new CollectionFile(db, path, opened.working);
+    } catch (error) {
+      db?.close();
+      throw new SyncError('serverFault', `Cannot open the collection ${path}: ${messageOf(error)}`, { cause: error });
+    }
+  }
+
+  /** Is the file, as committed, in working form? It must be checked in before an Anki client may get it. */
+  get isWorkingForm(): boolean {
+    return this.#working;
+  }
+
+  /** Bytes of the main file. */
+  get byteLength(): number {
+    return statSync(this.#path).size;
+  }
+
+  /** Begins the transaction of a sync: from here on names can be read, by full scans. */
+  beginWork(): void {
+    this.#db.exec('BEGIN IMMEDIATE');
+    this.#inWork = true;
+    if (this.#working) return;
+    try {
+      this.#taken = takeOutCollation(this.#db);
+    } catch (error) {
+      this.rollbackWork();
+      throw error;
+    }
+  }
+
+  /** From here on names can be written; the commit leaves the file in working form. */
+  changeNames(): void {
+    if (this.#taken === undefined) return;
+    toWorkingForm(this.#db);
+    this.#taken = undefined;
+  }
+
+  /** Commits all that was done since `beginWork`, durably. */
+  commitWork(): void {
+    if (this.#taken !== undefined) putBackCollation(this.#db, this.#taken);
+    const working = this.#taken === undefined;
+    this.#db.exec('COMMIT');
+    this.#taken = undefined;
+    this.#working = working;
+    this.#inWork = false;
+  }
+
+  /** Undoes all that was done since `beginWork`. */
+  rollbackWork(): void {
+    if (!this.#inWork) return;
+    this.#inWork = false;
+    this.#taken = undefined;
+    if (this.#db.isTransaction) this.#db.exec('ROLLBACK');
+    afterRollback(this.#db);
+  }
+
+  /** Runs a short change of tables that bear no names, as one durable transaction. */
+  inTransaction(body: () => void): void {
+    this.#db.exec('BEGIN IMMEDIATE');
+    try {
+      body();
+      this.#db.exec('COMMIT');
+    } catch (error) {
+      if (this.#db.isTransaction) this.#db.exec('ROLLBACK');
+      throw error;
+    }
+  }
+
+  /** Moves all commits into the main file. */
+  checkpoint(): void {
+    const [busy] = this.sql.get('PRAGMA wal_checkpoint(TRUNCATE)') ?? [];
+    if (busy !== 0) throw new Error(`Cannot move all commits into ${this.#path}`);
+  }
+
+  /** Copies the committed state into a new file, page by page, while other users of this thread go on. */
+  async copyTo(target: string): Promise<void> {
+    await backup(this.#db, target, { rate: 1000 });
+  }
+
+  /** Gives memory back that the page cache holds. */
+  shrink(): void {
+    this.#db.exec('PRAGMA shrink_memory');
+  }
+
+  /** Rolls back what is open, moves all commits into the main file and leaves it alone in its folder. */
+  close(): void {
+    this.rollbackWork();
+    if (this.#db.isOpen) this.#db.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
+
+function openExclusive(path: string): DatabaseSync {
+  const db = new DatabaseSync(path, { enableForeignKeyConstraints: false, allowExtension: false });
+  // Before anything is read: an exclusive connection keeps the WAL index in its own memory, without a -shm file.
+  db.exec(`
+    PRAGMA locking_mode = EXCLUSIVE;
+    PRAGMA trusted_schema = OFF;
+    PRAGMA journal_mode = WAL;
+    PRAGMA synchronous = FULL;
+    PRAGMA wal_autocheckpoint = 0;
+    PRAGMA cache_size = -${cacheKiB};
+  `);
+  return db;
+}
+
+function inspect(db: DatabaseSync, workingFormIsFine: boolean): Preparation | { readonly working: boolean } {
+  const version = db.prepare('SELECT ver FROM col').get()?.['ver'];
+  if (typeof version !== 'number') throw new Error('it has no row in its table col');
+  if (version !== schemaVersion) return 'upgrade';
+  const working = formOf(db) === 'working';
+  return working && !workingFormIsFine ? 'check in' : { working };
+}
+
+/** Triggers and views would run inside our own statements; Anki makes none. */
+function dropCode(db: DatabaseSync, path: string, log: Log): void {
+  for (const { type, name } of db.prepare(CODE_OBJECTS).all()) {
+    db.exec(`DROP ${type === 'view' ? 'VIEW' : 'TRIGGER'} ${quoteName(String(name))}`);
+    log.warn({ path, name }, `Dropped a ${type} from a collection: Anki has none, and it would run with every sync`);
+  }
+}

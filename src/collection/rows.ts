@@ -1,0 +1,51 @@
+import type { ExactInteger } from '../storage/exact-rows.ts';
+
+/** id (ms), cid, usn, ease, ivl, lastIvl, factor, time (ms), type: the columns of `revlog`, in order. */
+export type RevlogRow = readonly [
+  id: ExactInteger,
+  cardId: ExactInteger,
+  usn: number,
+  ease: number,
+  interval: number,
+  lastInterval: number,
+  factor: number,
+  tookMs: number,
+  type: number,
+];
+
+/** The 18 columns of `cards`, in order. */
+export type CardRow = readonly [
+  id: ExactInteger,
+  noteId: ExactInteger,
+  deckId: ExactInteger,
+  ord: number,
+  mtimeSecs: ExactInteger,
+  usn: number,
+  type: number,
+  queue: number,
+  due: number,
+  interval: number,
+  factor: number,
+  reps: number,
+  lapses: number,
+  left: number,
+  originalDue: number,
+  originalDeckId: ExactInteger,
+  flags: number,
+  data: string,
+];
+
+/** A note as it crosses the wire: sort field and checksum are computed by whoever receives it. */
+export interface NoteContent {
+  readonly id: ExactInteger;
+  readonly guid: string;
+  readonly notetypeId: ExactInteger;
+  readonly mtimeSecs: ExactInteger;
+  /** Separated by blanks, as written by the client. */
+  readonly tags: string;
+  /** Separated by U+001F. */
+  readonly fields: string;
+}
+
+/** Positions of the columns that merging looks at. */
+export const cardColumn = { id: 0, mtimeSecs: 4, usn: 5 } as const;

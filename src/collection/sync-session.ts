@@ -1,0 +1,39 @@
+import type { PendingChunks } from './pending-chunks.ts';
+
+/** One sync attempt between `start` and `finish`, with an open transaction behind it. */
+export interface SyncSession {
+  readonly sessionKey: string;
+  /** `col.usn` when the sync began: stamped on all that the client sends. */
+  readonly serverUsn: number;
+  /** What the client had seen: objects with this usn or a higher one are news to it. */
+  readonly clientUsn: number;
+  /** The client's collection changed last: its config wins. */
+  readonly clientIsNewer: boolean;
+  lastSeenMs: number;
+  /** Ids still to be sent; gathered by the first `chunk`. */
+  pendingChunks: PendingChunks | undefined;
+}
+
+export type Claim =
+  | { readonly kind: 'resume'; readonly session: SyncSession }
+  | { readonly kind: 'refuse'; readonly reason: 'no sync is active' | 'another sync is active' };
+
+/** May a message with this key go on with the user's sync? */
+export function claimSession(active: SyncSession | undefined, sessionKey: string): Claim {
+  if (active === undefined) return { kind: 'refuse', reason: 'no sync is active' };
+  if (active.sessionKey !== sessionKey) return { kind: 'refuse', reason: 'another sync is active' };
+  return { kind: 'resume', session: active };
+}
+
+/**
+ * Does an `abort` with this key end the active sync? A client whose user cancels aborts with a fresh key, so a foreign
+ * key counts too, once the sync is silent for a while; a late abort of one device must not end the sync of another.
+ */
+export function abortEnds(active: SyncSession, sessionKey: string, nowMs: number, foreignIdleMs: number): boolean {
+  return active.sessionKey === sessionKey || nowMs - active.lastSeenMs >= foreignIdleMs;
+}
+
+/** Has the sync been silent for so long that its client is gone? */
+export function isForgotten(active: SyncSession, nowMs: number, idleMsMax: number): boolean {
+  return nowMs - active.lastSeenMs > idleMsMax;
+}

@@ -1,0 +1,81 @@
+import { randomUUID } from 'node:crypto';
+import { constants } from 'node:fs';
+import { copyFile, link, open, rename, rm } from 'node:fs/promises';
+import path from 'node:path';
+
+// Files of one user, moved so that a crash leaves whole files under whole names. All of it waits in libuv's threads,
+// never in the thread that serves the users.
+
+/** Makes the bytes of a file durable. */
+export async function syncFile(file: string): Promise<void> {
+  // Windows flushes only what was opened for writing.
+  await using handle = await open(file, process.platform === 'win32' ? 'r+' : 'r');
+  await handle.sync();
+}
+
+/** Makes the names in a folder durable: a new name is on the disk only once its folder is. */
+export async function syncFolder(folder: string): Promise<void> {
+  if (process.platform === 'win32') return; // Windows cannot open a folder for this, and needs it not.
+  await syncFile(folder);
+}
+
+/** Writes a new file and makes its bytes durable; its name is as durable as its folder. */
+export async function writeSynced(file: string, bytes: Uint8Array): Promise<void> {
+  await using handle = await open(file, 'wx');
+  await handle.writeFile(bytes);
+  await handle.sync();
+}
+
+/**
+ * Moves a finished, synced file over `target`. After a crash `target` holds all of the old bytes or all of the new
+ * ones. Where the two lie on different file systems (a media folder that is a mount or a link), the bytes are copied
+ * beside `target` first. The caller syncs the folder of `target`.
+ */
+export async function moveOver(finished: string, target: string): Promise<void> {
+  try {
+    await rename(finished, target);
+  } catch (error) {
+    if (codeOf(error) !== 'EXDEV') throw error;
+    const beside = path.join(path.dirname(target), `.${randomUUID()}.part`);
+    try {
+      await copySynced(finished, beside);
+      await rename(beside, target);
+    } catch (cause) {
+      await rm(beside, { force: true });
+      throw cause;
+    }
+    await rm(finished, { force: true });
+  }
+}
+
+/** A second, independent file with the same bytes, durable but for its name. */
+export async function copySynced(source: string, target: string): Promise<void> {
+  await copyFile(source, target, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
+  await syncFile(target);
+}
+
+/**
+ * Keeps a file that is about to be replaced or removed, under a second name. A hard link costs nothing; where there are
+ * none (exFAT, another file system) the bytes are copied. False when there is no such file.
+ */
+export async function keepUnder(file: string, keptName: string): Promise<boolean> {
+  try {
+    await link(file, keptName);
+    return true;
+  } catch (error) {
+    switch (codeOf(error)) {
+      case 'ENOENT':
+        return false;
+      case 'EEXIST': // A name that differs in case, where the file system does not tell them apart: the same file.
+        return true;
+      default:
+        await copySynced(file, keptName);
+        return true;
+    }
+  }
+}
+
+/** `ENOENT` and its like; empty for errors without a code. */
+export function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
+}

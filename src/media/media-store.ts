@@ -1,0 +1,321 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { mkdir, readFile, rename, rm, rmdir, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { messageOf } from '../errors.ts';
+import type { Log } from '../log.ts';
+import type { UserFolder } from '../user-folder.ts';
+import { codeOf, copySynced, keepUnder, moveOver, syncFile, syncFolder, writeSynced } from './durable-files.ts';
+import type { MediaEntry, Sha1Hex } from './media-db.ts';
+import { isFileName, type MediaName } from './media-name.ts';
+import {
+  batchFolder,
+  readTrashRecord,
+  type TrashedFile,
+  type TrashRecord,
+  trashedFilePath,
+  trashRoot,
+  unfinishedBatchFile,
+} from './media-trash.ts';
+import type { Content } from './plan-upload.ts';
+
+/** Content that lies in a file of the `incoming` folder, checked and whole, but not synced yet. */
+export interface ReceivedContent extends Content {
+  readonly path: string;
+}
+
+/** What a batch does to one name. Without `content` the file goes; without `after` the name leaves the index as well. */
+export interface FileChange {
+  readonly before: MediaEntry | undefined;
+  readonly after: MediaEntry | undefined;
+  readonly content: ReceivedContent | undefined;
+}
+
+/** The changes of one request. */
+export interface Batch {
+  readonly changes: ReadonlyMap<MediaName, FileChange>;
+  /** Counter after the batch; names the folder in the trash. */
+  readonly usnAfter: number;
+  readonly at: Date;
+}
+
+/** The state of an index entry's file. `different`: its bytes are not those of the index. */
+export type FileState = 'right' | 'missing' | 'different';
+
+/** The steps of a batch, in order; `moved` and `removed` come once for each file. */
+export type BatchStep = 'prepared' | 'recorded' | 'kept' | 'moved' | 'synced' | 'committed' | 'removed' | 'closed';
+
+/** Is called after every step. A test may throw here, or copy the folder: that is what a crash would leave. */
+export type StepHook = (step: BatchStep) => void | Promise<void>;
+
+type EntryOf = (name: string) => MediaEntry | undefined;
+
+/**
+ * The media files of one user. The index and the folder change together, in this order:
+ *
+ * 1. The new bytes are in `incoming`, durable.
+ * 2. If any name has a file already: a record of the batch is written to `media-batch.json`, then each such file gets a
+ *    second name in the trash. Both durable.
+ * 3. The new files are moved over their names; the folder is synced.
+ * 4. The index commits. This is the moment at which the batch has happened.
+ * 5. Files of deleted names are removed (the trash has them), and the record moves to the trash.
+ *
+ * A crash before 4 leaves an index that is older than some files, a crash after 4 leaves files that should be gone. The
+ * other way round (index first) a crash would leave entries that promise bytes which are nowhere under that name; this
+ * way the right bytes of every entry always exist, under the name or in the trash, and `settle` puts them back: the
+ * index is always right, the files follow. Without a record there is nothing to undo, as new names displace nothing:
+ * what a crash leaves then is a spare file that no entry points at, which the same upload finds in its place.
+ */
+export class MediaStore {
+  readonly #folder: UserFolder;
+  readonly #entryOf: EntryOf;
+  readonly #log: Log;
+  readonly #onStep: StepHook;
+
+  /** `entryOf` tells what the index says now. */
+  constructor(folder: UserFolder, entryOf: EntryOf, log: Log, onStep: StepHook = () => {}) {
+    this.#folder = folder;
+    this.#entryOf = entryOf;
+    this.#log = log;
+    this.#onStep = onStep;
+  }
+
+  /** Makes the folders, and finishes or undoes a batch that a crash cut off. */
+  async open(): Promise<void> {
+    await mkdir(this.#folder.media, { recursive: true });
+    await mkdir(this.#folder.incoming, { recursive: true });
+    await this.#settleLeftover();
+  }
+
+  /** A new path for bytes on their way in or out. */
+  temporaryPath(): string {
+    return path.join(this.#folder.incoming, `media-${randomUUID()}`);
+  }
+
+  /**
+   * Carries out a batch; `commit` saves it in the index. On failure files and index are as before, as far as the disk
+   * allows, and else at the next `open`.
+   */
+  async apply(batch: Batch, commit: () => void): Promise<void> {
+    const { moves, displaced } = await this.#prepare(batch);
+    await this.#onStep('prepared');
+    let record: TrashRecord | undefined;
+    try {
+      if (displaced.length > 0) record = await this.#keep(batch, displaced);
+      await this.#moveAll(moves);
+      commit();
+      await this.#onStep('committed');
+    } catch (error) {
+      const added = [...moves.keys()].filter((name) => !displaced.includes(name));
+      await this.#undo(added, [...moves.values()], error);
+      throw error;
+    }
+    if (record !== undefined) await this.#finish(record);
+  }
+
+  /** Does the file of an index entry hold what the entry says? */
+  async check(name: string, entry: MediaEntry): Promise<FileState> {
+    const file = await this.#contentOf(name, entry.size);
+    if (file === undefined) return 'missing';
+    return file.sha1 === entry.sha1 ? 'right' : 'different';
+  }
+
+  /** The bytes of an index entry, or what is wrong with them. */
+  async read(name: string, entry: MediaEntry): Promise<Buffer | Exclude<FileState, 'right'>> {
+    const size = await this.#sizeOf(name);
+    if (size === undefined) return 'missing';
+    if (size !== entry.size) return 'different';
+    const bytes = await readFile(this.#pathOf(name));
+    return createHash('sha1').update(bytes).digest('hex') === entry.sha1 ? bytes : 'different';
+  }
+
+  /** Where the file of a checked entry lies. */
+  pathOfEntry(name: string): string {
+    return this.#pathOf(name);
+  }
+
+  // Step 1: which bytes have to move where, and which files are in their way.
+  async #prepare(batch: Batch): Promise<{ moves: Map<MediaName, string>; displaced: MediaName[] }> {
+    const moves = new Map<MediaName, string>();
+    const displaced: MediaName[] = [];
+    const taken = new Set<string>();
+    for (const [name, { content }] of batch.changes) {
+      const inPlace = await this.#contentOf(name, content?.size);
+      if (content !== undefined && inPlace?.sha1 === content.sha1) {
+        // The index lost sight of it, or a crash came between move and commit: the right bytes are there already.
+        await syncFile(this.#pathOf(name));
+        continue;
+      }
+      if (inPlace !== undefined) displaced.push(name);
+      if (content === undefined) continue;
+      // Two names may share one content; never one file, since other programs write files in place.
+      const source = taken.has(content.path) ? this.temporaryPath() : content.path;
+      moves.set(name, source);
+      taken.add(content.path);
+      if (source !== content.path) await copySynced(content.path, source);
+    }
+    await Promise.all([...taken].map(syncFile));
+    return { moves, displaced };
+  }
+
+  // Step 2.
+  async #keep(batch: Batch, displaced: readonly MediaName[]): Promise<TrashRecord> {
+    await this.#settleLeftover();
+    const record = recordOf(batch, displaced);
+    const root = trashRoot(this.#folder.root);
+    const files = path.join(root, record.folder, 'files');
+    const draft = this.temporaryPath();
+    await writeSynced(draft, Buffer.from(`${JSON.stringify(record, null, 1)}\n`));
+    await rename(draft, unfinishedBatchFile(this.#folder.root));
+    await mkdir(files, { recursive: true });
+    await Promise.all(displaced.map((name) => keepUnder(this.#pathOf(name), path.join(files, name))));
+    const batchPath = path.dirname(files);
+    await Promise.all([files, batchPath, path.dirname(batchPath), root, this.#folder.root].map(syncFolder));
+    return record;
+  }
+
+  // Step 5. The batch has happened, so the client hears of no trouble here: the next batch or `open` comes back to it.
+  async #finish(record: TrashRecord): Promise<void> {
+    try {
+      for (const file of record.files) {
+        if (file.newSha1 === null) await rm(this.#pathOf(file.name), { force: true });
+      }
+      await this.#archive(record);
+    } catch (error) {
+      this.#log.warn({ user: this.#folder.user, error: messageOf(error) }, 'cannot clean up after a media batch');
+    }
+  }
+
+  // Steps 1 to 3 backwards. Added files had nothing in their place.
+  async #undo(added: readonly MediaName[], sources: readonly string[], cause: unknown): Promise<void> {
+    try {
+      for (const name of added) await rm(this.#pathOf(name), { force: true });
+      for (const source of sources) await rm(source, { force: true });
+      await this.#settleLeftover();
+    } catch (error) {
+      // The record stays, and the next batch or `open` tries again.
+      throw new AggregateError([cause, error], `Cannot undo a media batch: ${messageOf(error)}`, { cause });
+    }
+  }
+
+  async #settleLeftover(): Promise<void> {
+    const file = unfinishedBatchFile(this.#folder.root);
+    let record: TrashRecord | undefined;
+    try {
+      record = await readTrashRecord(file);
+    } catch (error) {
+      // Whatever this is, it was not written here. It must not lock the user out of the media for good.
+      const aside = `${file}.unreadable-${randomUUID().slice(0, 8)}`;
+      this.#log.error({ user: this.#folder.user, aside, error: messageOf(error) }, 'put an unreadable record aside');
+      await rename(file, aside);
+    }
+    if (record === undefined) return;
+    await this.#settle(record);
+    const names = record.files.map((each) => each.name);
+    this.#log.warn({ user: this.#folder.user, names }, 'settled a media batch that was cut off');
+  }
+
+  /**
+   * Makes the files of a batch agree with the index, from whatever state it was left in, and closes the batch: its
+   * record moves to the trash if the trash has anything to keep of it.
+   */
+  async #settle(record: TrashRecord): Promise<void> {
+    const batchPath = path.join(trashRoot(this.#folder.root), record.folder);
+    let kept = 0;
+    for (const file of record.files) kept += Number(await this.#settleFile(file, batchPath));
+    await syncFolder(this.#folder.media);
+    if (kept > 0) {
+      await this.#archive(record);
+    } else {
+      await rm(batchPath, { recursive: true, force: true });
+      await rmdir(path.dirname(batchPath)).catch(() => {}); // Unless the day has other batches.
+      await rm(unfinishedBatchFile(this.#folder.root), { force: true });
+    }
+  }
+
+  // The record goes where the files are that it speaks of: the batch is closed.
+  async #archive(record: TrashRecord): Promise<void> {
+    const target = path.join(trashRoot(this.#folder.root), record.folder, 'batch.json');
+    await moveOver(unfinishedBatchFile(this.#folder.root), target);
+  }
+
+  // True when the file that was displaced stays in the trash.
+  async #settleFile(file: TrashedFile, batchPath: string): Promise<boolean> {
+    if (!isFileName(file.name)) throw new Error(`Not the name of a media file: ${JSON.stringify(file.name)}`);
+    const target = this.#pathOf(file.name);
+    const trashed = trashedFilePath(batchPath, file.name);
+    const wanted = presentSha1(this.#entryOf(file.name));
+    const there = await contentOf(target);
+    const kept = await contentOf(trashed);
+    let now = there?.sha1;
+    if (wanted !== undefined && now !== wanted && kept?.sha1 === wanted) {
+      const draft = this.temporaryPath();
+      await keepUnder(trashed, draft);
+      await moveOver(draft, target);
+      now = wanted;
+    } else if (wanted === undefined && now !== undefined && (now === kept?.sha1 || now === file.newSha1)) {
+      await rm(target, { force: true });
+      now = undefined;
+    }
+    if (kept === undefined) return false;
+    if (kept.sha1 !== now) return true;
+    await rm(trashed, { force: true }); // It is in its old place: nothing was displaced.
+    return false;
+  }
+
+  async #sizeOf(name: string): Promise<number | undefined> {
+    return isFileName(name) ? sizeOf(this.#pathOf(name)) : undefined;
+  }
+
+  // Hash and length of the file under a name. Where the length alone tells that it is not the expected one, the hash is
+  // left out.
+  async #contentOf(name: string, expectedSize: number | undefined): Promise<Partial<Content> | undefined> {
+    const size = await this.#sizeOf(name);
+    if (size === undefined || size !== expectedSize) return size === undefined ? undefined : { size };
+    return contentOf(this.#pathOf(name));
+  }
+
+  #pathOf(name: string): string {
+    if (!isFileName(name)) throw new Error(`Not the name of a media file: ${JSON.stringify(name)}`);
+    return path.join(this.#folder.media, name);
+  }
+}
+
+function recordOf(batch: Batch, displaced: readonly MediaName[]): TrashRecord {
+  const files = displaced.map((name) => {
+    const change = batch.changes.get(name);
+    const before = change?.before;
+    return {
+      name,
+      usn: change?.after?.usn ?? null,
+      old: before ? { sha1: before.sha1, size: before.size, mtimeSecs: before.mtimeSecs } : null,
+      newSha1: change?.content?.sha1 ?? null,
+    };
+  });
+  const unique = randomUUID().slice(0, 8); // A batch that was undone may come again within the second.
+  const folder = `${batchFolder(batch.at, batch.usnAfter)}-${unique}`;
+  return { version: 1, at: batch.at.toISOString(), folder, files };
+}
+
+function presentSha1(entry: MediaEntry | undefined): Sha1Hex | undefined {
+  return entry !== undefined && entry.size > 0 ? entry.sha1 : undefined;
+}
+
+async function contentOf(file: string): Promise<Content | undefined> {
+  const size = await sizeOf(file);
+  if (size === undefined) return undefined;
+  const hash = createHash('sha1');
+  await pipeline(createReadStream(file, { highWaterMark: 256 * 1024 }), hash);
+  return { sha1: hash.digest('hex') as Sha1Hex, size };
+}
+
+async function sizeOf(file: string): Promise<number | undefined> {
+  try {
+    const stats = await stat(file);
+    return stats.isFile() ? stats.size : undefined;
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENAMETOOLONG') return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,174 @@
+import { mediaChangesMax } from '../limits.ts';
+import type { Log } from '../log.ts';
+import type { UserFolder } from '../user-folder.ts';
+import { type MediaChange, MediaDb, type MediaEntry } from './media-db.ts';
+import type { MediaName } from './media-name.ts';
+import { type FileChange, MediaStore, type ReceivedContent, type StepHook } from './media-store.ts';
+import { planDownload, type WantedFile } from './plan-download.ts';
+import { type PlannedStep, planUpload, type UploadedChange } from './plan-upload.ts';
+import { type ZipSource, zipToBytes, zipToFile } from './zip-out.ts';
+
+/** A zip up to so many bytes of content is made in memory. Above the soft limit of a zip, as most answers are near it. */
+const zipInMemoryBytesMax = 4 * 1024 * 1024;
+
+export type Download =
+  | { readonly kind: 'bytes'; readonly bytes: Buffer<ArrayBuffer> }
+  | { readonly kind: 'file'; readonly path: string; readonly byteLength: number }
+  | { readonly kind: 'unavailable'; readonly names: readonly string[] };
+
+/** For tests: another clock, and a look at every step of a batch. */
+export interface UserMediaOptions {
+  readonly nowMs?: () => number;
+  readonly onStep?: StepHook;
+}
+
+/**
+ * The media of one user: index and files, opened together and owned by this process. Callers run one method at a time.
+ */
+export class UserMedia implements AsyncDisposable {
+  readonly #folder: UserFolder;
+  readonly #log: Log;
+  readonly #db: MediaDb;
+  readonly #store: MediaStore;
+  readonly #nowMs: () => number;
+
+  private constructor(folder: UserFolder, log: Log, db: MediaDb, options: UserMediaOptions) {
+    this.#folder = folder;
+    this.#log = log;
+    this.#db = db;
+    this.#store = new MediaStore(folder, (name) => db.entry(name), log, options.onStep);
+    this.#nowMs = options.nowMs ?? Date.now;
+  }
+
+  /** Opens or creates the media of a user whose folder exists; finishes what a crash cut off. */
+  static async open(folder: UserFolder, log: Log, options: UserMediaOptions = {}): Promise<UserMedia> {
+    const db = new MediaDb(folder.mediaDb);
+    try {
+      if (db.recounted) log.warn({ user: folder.user }, 'corrected the counters of the media index');
+      const media = new UserMedia(folder, log, db, options);
+      await media.#store.open();
+      return media;
+    } catch (error) {
+      db[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  /** Counter of changes. One short read, at any time. */
+  get lastUsn(): number {
+    return this.#db.lastUsn;
+  }
+
+  /** Files that are not deleted. */
+  get fileCount(): number {
+    return this.#db.fileCount;
+  }
+
+  /** Changes after a usn in rising order, as many as one answer holds. */
+  changesAfter(afterUsn: number): MediaChange[] {
+    return this.#db.changesAfter(afterUsn, mediaChangesMax);
+  }
+
+  /** A new path in `incoming`. */
+  temporaryPath(): string {
+    return this.#store.temporaryPath();
+  }
+
+  /** Stores an upload: all of its changes or none. Returns the counter after it; by then everything is on the disk. */
+  async upload(changes: readonly UploadedChange<ReceivedContent>[]): Promise<number> {
+    const at = new Date(this.#nowMs());
+    const state = { lastUsn: this.#db.lastUsn, nowSecs: Math.floor(at.getTime() / 1000) };
+    const plan = planUpload(changes, (name) => this.#db.entry(name), state);
+    const { usnBefore, usnAfter } = plan;
+    if (plan.files.size > 0) {
+      const files = new Map<MediaName, FileChange>();
+      const entries = new Map<string, MediaEntry>();
+      for (const [name, { entry, content }] of plan.files) {
+        files.set(name, { before: this.#db.entry(name), after: entry, content });
+        entries.set(name, entry);
+      }
+      await this.#store.apply({ changes: files, usnAfter, at }, () => this.#db.save({ usnBefore, usnAfter, entries }));
+    }
+    for (const step of plan.steps) this.#logStep(step);
+    return usnAfter;
+  }
+
+  /**
+   * The zip of the first files of a list. `unavailable` when one of them is unknown or deleted, or when its file is not
+   * there or does not hold what the index says. Such a name is forgotten without a tombstone: devices that have the
+   * file keep it, find at their sanity check that the server lacks it, and send it again.
+   */
+  async download(names: readonly string[]): Promise<Download> {
+    const plan = planDownload(names, (name) => this.#db.entry(name));
+    if (plan.kind === 'unavailable') return { kind: 'unavailable', names: [plan.name] };
+    const bytes = plan.files.reduce((sum, file) => sum + file.entry.size, 0);
+    const inMemory = bytes <= zipInMemoryBytesMax;
+    const sources = await Promise.all(plan.files.map((file) => this.#source(file, inMemory)));
+    const bad = sources.flatMap((source, index) => (typeof source === 'string' ? (plan.files[index] ?? []) : []));
+    if (bad.length > 0) {
+      await this.#forget(bad);
+      return { kind: 'unavailable', names: bad.map((file) => file.name) };
+    }
+    const good = sources.filter((source) => typeof source !== 'string');
+    if (inMemory) return { kind: 'bytes', bytes: await zipToBytes(good) };
+    const path = this.#store.temporaryPath();
+    return { kind: 'file', path, byteLength: await zipToFile(good, path) };
+  }
+
+  /** Closes the index: the file is alone afterwards, and others may open it. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#db[Symbol.dispose]();
+  }
+
+  async #source({ name, entry }: WantedFile, inMemory: boolean): Promise<ZipSource | 'missing' | 'different'> {
+    if (inMemory) {
+      const bytes = await this.#store.read(name, entry);
+      return typeof bytes === 'string' ? bytes : { kind: 'bytes', name, bytes };
+    }
+    const state = await this.#store.check(name, entry);
+    if (state !== 'right') return state;
+    return { kind: 'file', name, path: this.#store.pathOfEntry(name), byteLength: entry.size };
+  }
+
+  // The bytes that are there in place of the right ones go to the trash: they may be all that is left.
+  async #forget(files: readonly WantedFile[]): Promise<void> {
+    const changes = new Map<MediaName, FileChange>();
+    const entries = new Map<string, undefined>();
+    for (const { name, entry } of files) {
+      changes.set(name as MediaName, { before: entry, after: undefined, content: undefined });
+      entries.set(name, undefined);
+    }
+    const usn = this.#db.lastUsn;
+    const batch = { changes, usnAfter: usn, at: new Date(this.#nowMs()) };
+    await this.#store.apply(batch, () => this.#db.save({ usnBefore: usn, usnAfter: usn, entries }));
+    for (const { name, entry } of files) {
+      this.#log.warn(
+        { user: this.#folder.user, filename: name, sha1: entry.sha1 },
+        'media file missing or changed, forgotten',
+      );
+    }
+  }
+
+  #logStep({ name: filename, effect, oldSha1, newSha1 }: PlannedStep): void {
+    const fields = { user: this.#folder.user, filename };
+    switch (effect) {
+      case 'added':
+        this.#log.info({ ...fields, sha1: newSha1 }, 'media file added');
+        break;
+      case 'replaced':
+        this.#log.info({ ...fields, old_sha1: oldSha1, new_sha1: newSha1 }, 'media file replaced');
+        break;
+      case 'removed':
+        this.#log.info({ ...fields, sha1: oldSha1 }, 'media file removed');
+        break;
+      case 'unchanged':
+        this.#log.debug({ ...fields, sha1: newSha1 }, 'media file already there');
+        break;
+      case 'absent':
+        this.#log.debug(fields, 'media file already deleted');
+        break;
+      default:
+        effect satisfies never;
+    }
+  }
+}

@@ -1,0 +1,187 @@
+import { createHash } from 'node:crypto';
+import { type FileHandle, open, rm } from 'node:fs/promises';
+import type { Readable } from 'node:stream';
+import { crc32 } from 'node:zlib';
+import yauzl from 'yauzl';
+import { messageOf, SyncError } from '../errors.ts';
+import { MiB, mediaFileBytesMax, mediaMetaBytesMax } from '../limits.ts';
+import { codeOf } from './durable-files.ts';
+import type { Sha1Hex } from './media-db.ts';
+import type { ReceivedContent } from './media-store.ts';
+import { readZipDirectory, type ZipDirectory, zipTailBytes } from './zip-end-record.ts';
+
+/** Entries of an upload zip, named by `_meta` or not. No client sends more than 26. */
+export const zipEntriesMax = 128;
+/** All content of one upload zip, bytes. Clients stop after 2.5 MiB and one more file, which is 102.5 MiB at most. */
+export const zipContentBytesMax = 300 * MiB;
+
+const META = '_meta';
+const STORED = 0;
+const DEFLATED = 8;
+const LOCAL_HEADER_BYTES = 30;
+const ZIP64_EXTRA_FIELD = 0x0001;
+
+interface ZipEntry {
+  readonly entry: yauzl.Entry;
+  readonly name: string;
+  /** The next entry, or the directory, starts here: the content must end before. */
+  readonly spaceEnd: number;
+}
+
+/**
+ * The zip of an `uploadChanges`, opened for reading. Its entries were made by a client and are believed nothing: one
+ * directory, read in one way, no two entries in the same bytes, true sizes and checksums, bounded all over. Whatever is
+ * wrong with it is a `malformedRequest`; too much of it is `payloadTooLarge`. A failing disk is neither.
+ */
+export class UploadZip implements AsyncDisposable {
+  readonly #zip: yauzl.ZipFile;
+  readonly #entries: ReadonlyMap<string, ZipEntry>;
+  #contentBytesLeft = zipContentBytesMax;
+
+  private constructor(zip: yauzl.ZipFile, entries: ReadonlyMap<string, ZipEntry>) {
+    this.#zip = zip;
+    this.#entries = entries;
+  }
+
+  /** Opens a zip and reads its directory. */
+  static async open(file: string): Promise<UploadZip> {
+    return refusing(async () => {
+      const directory = await readDirectory(file);
+      if (directory.entryCount > zipEntriesMax) throw tooLarge(`it has ${directory.entryCount} entries`);
+      // Names of entries never become paths, so any name will do; they are decoded below.
+      const zip = await yauzl.openPromise(file, { autoClose: false, decodeStrings: false });
+      zip.on('error', () => {}); // Failures reach the reader; one more while closing must not end the process.
+      try {
+        const entries: yauzl.Entry[] = [];
+        for await (const entry of zip.eachEntry()) entries.push(entry);
+        return new UploadZip(zip, checkEntries(entries, directory));
+      } catch (error) {
+        zip.close();
+        throw error;
+      }
+    });
+  }
+
+  /**
+   * The text of `_meta`. As on the official server it is cut at 50 KiB, which only leaves valid JSON if nothing but
+   * blanks were cut off.
+   */
+  async meta(): Promise<Buffer> {
+    return refusing(async () => {
+      const { stream, entry } = await this.#stream(META);
+      const pieces: Buffer[] = [];
+      let bytes = 0;
+      let crc = 0;
+      for await (const piece of stream as AsyncIterable<Buffer>) {
+        pieces.push(piece);
+        bytes += piece.length;
+        if (bytes > mediaMetaBytesMax) return Buffer.concat(pieces).subarray(0, mediaMetaBytesMax);
+        crc = crc32(piece, crc);
+      }
+      if (crc !== entry.crc32) throw malformed(`${META} is damaged`);
+      return Buffer.concat(pieces);
+    });
+  }
+
+  /** Writes the content of an entry to a new file. Refused when it is empty, too long or damaged. */
+  async extract(name: string, target: string): Promise<ReceivedContent> {
+    return refusing(async () => {
+      const { stream, entry } = await this.#stream(name);
+      if (entry.uncompressedSize === 0) throw malformed(`entry ${name} is empty`);
+      if (entry.uncompressedSize > mediaFileBytesMax)
+        throw malformed(`entry ${name} is larger than a media file may be`);
+      this.#contentBytesLeft -= entry.uncompressedSize;
+      if (this.#contentBytesLeft < 0) throw tooLarge(`it holds more than ${zipContentBytesMax} bytes`);
+      try {
+        await using handle = await open(target, 'wx');
+        const { sha1, size, crc } = await writeHashed(stream, handle, entry.uncompressedSize);
+        if (size !== entry.uncompressedSize || crc !== entry.crc32) throw malformed(`entry ${name} is damaged`);
+        return { sha1, size, path: target };
+      } catch (error) {
+        await rm(target, { force: true });
+        throw error;
+      } finally {
+        stream.destroy();
+      }
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#zip.close();
+  }
+
+  async #stream(name: string): Promise<{ stream: Readable; entry: yauzl.Entry }> {
+    const found = this.#entries.get(name);
+    if (found === undefined) throw malformed(`it has no entry ${name}`);
+    const { entry, spaceEnd } = found;
+    if (entry.compressionMethod !== STORED && entry.compressionMethod !== DEFLATED) {
+      throw malformed(`entry ${name} is compressed by method ${entry.compressionMethod}`);
+    }
+    const { fileDataStart } = await this.#zip.readLocalFileHeaderPromise(entry, { minimal: true });
+    if (fileDataStart + entry.compressedSize > spaceEnd) throw malformed(`entry ${name} overlaps another one`);
+    return { stream: await this.#zip.openReadStreamPromise(entry), entry };
+  }
+}
+
+async function readDirectory(file: string): Promise<ZipDirectory> {
+  await using handle = await open(file, 'r');
+  const { size } = await handle.stat();
+  const tail = Buffer.alloc(Math.min(size, zipTailBytes));
+  await handle.read(tail, 0, tail.length, size - tail.length);
+  const directory = readZipDirectory(tail, size);
+  if (typeof directory === 'string') throw malformed(directory);
+  return directory;
+}
+
+function checkEntries(entries: readonly yauzl.Entry[], directory: ZipDirectory): Map<string, ZipEntry> {
+  const byName = new Map<string, ZipEntry>();
+  const inOrder = [...entries].sort((a, b) => a.relativeOffsetOfLocalHeader - b.relativeOffsetOfLocalHeader);
+  for (const [index, entry] of inOrder.entries()) {
+    const name = nameOf(entry);
+    const spaceEnd = inOrder[index + 1]?.relativeOffsetOfLocalHeader ?? directory.start;
+    const bytesMin = LOCAL_HEADER_BYTES + entry.fileNameLength + entry.compressedSize;
+    if (entry.relativeOffsetOfLocalHeader + bytesMin > spaceEnd) throw malformed(`entry ${name} overlaps another one`);
+    if (entry.isEncrypted()) throw malformed(`entry ${name} is encrypted`);
+    if (entry.extraFields.some((field) => field.id === ZIP64_EXTRA_FIELD)) throw malformed('it is a zip64');
+    if (byName.has(name)) throw malformed(`it has two entries ${name}`);
+    byName.set(name, { entry, name, spaceEnd });
+  }
+  return byName;
+}
+
+function nameOf(entry: yauzl.Entry): string {
+  return yauzl.getFileNameLowLevel(entry.generalPurposeBitFlag, entry.fileNameRaw, entry.extraFields, true);
+}
+
+async function writeHashed(stream: Readable, handle: FileHandle, bytesMax: number) {
+  const hash = createHash('sha1');
+  let size = 0;
+  let crc = 0;
+  for await (const piece of stream as AsyncIterable<Buffer>) {
+    size += piece.length;
+    if (size > bytesMax) break; // Before it is written: a small entry can expand to gigabytes.
+    hash.update(piece);
+    crc = crc32(piece, crc);
+    await handle.write(piece);
+  }
+  return { sha1: hash.digest('hex') as Sha1Hex, size, crc };
+}
+
+async function refusing<T>(body: () => Promise<T>): Promise<T> {
+  try {
+    return await body();
+  } catch (error) {
+    // What the disk did has the name of a system call; everything else is about the bytes.
+    const fromDisk = error instanceof Error && 'syscall' in error;
+    if (error instanceof SyncError || fromDisk) throw error;
+    throw malformed(codeOf(error) === '' ? messageOf(error) : `${codeOf(error)} ${messageOf(error)}`, error);
+  }
+}
+
+function malformed(reason: string, cause?: unknown): SyncError {
+  return new SyncError('malformedRequest', `Cannot read the media zip: ${reason}`, { cause });
+}
+
+function tooLarge(reason: string): SyncError {
+  return new SyncError('payloadTooLarge', `Cannot read the media zip: ${reason}`);
+}

@@ -1,0 +1,54 @@
+import { readFileSync } from 'node:fs';
+import { constants, gunzipSync, zstdDecompressSync } from 'node:zlib';
+import { type JsonValue, parseJson } from '../collection/format/json.ts';
+import { messageOf, SyncError } from '../errors.ts';
+import { jsonBytesMax, zstdWindowLogMax } from '../limits.ts';
+import type { Payload } from './message.ts';
+
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+/** The payload without its compression. Refuses more than `bytesMax` bytes as soon as they are passed. */
+export function openPayload(payload: Payload, bytesMax: number): Uint8Array {
+  if (payload.kind === 'file') {
+    if (payload.byteLength > bytesMax) throw tooLarge(bytesMax);
+    return readFileSync(payload.path);
+  }
+  try {
+    return inflate(payload, bytesMax);
+  } catch (error) {
+    if (error instanceof SyncError) throw error;
+    if (error instanceof Error && 'code' in error && error.code === 'ERR_BUFFER_TOO_LARGE') throw tooLarge(bytesMax);
+    throw new SyncError('malformedRequest', `Cannot decompress the message: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+/** The JSON of a message. Integers are exact; see `parseJson`. */
+export function parseMessage(payload: Payload): JsonValue {
+  const bytes = openPayload(payload, jsonBytesMax);
+  try {
+    return parseJson(utf8.decode(bytes));
+  } catch (error) {
+    throw new SyncError('malformedRequest', `Cannot read the message: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+function inflate(payload: Payload & { kind: 'bytes' }, bytesMax: number): Uint8Array {
+  switch (payload.coding) {
+    case 'zstd':
+      return zstdDecompressSync(payload.bytes, {
+        maxOutputLength: bytesMax,
+        params: { [constants.ZSTD_d_windowLogMax]: zstdWindowLogMax },
+      });
+    case 'gzip':
+      return gunzipSync(payload.bytes, { maxOutputLength: bytesMax });
+    case 'identity':
+      if (payload.bytes.byteLength > bytesMax) throw tooLarge(bytesMax);
+      return payload.bytes;
+    default:
+      return payload.coding satisfies never;
+  }
+}
+
+function tooLarge(bytesMax: number): SyncError {
+  return new SyncError('payloadTooLarge', `Cannot read the message: larger than ${bytesMax} bytes`);
+}

@@ -1,0 +1,116 @@
+import type { IncomingMessage } from 'node:http';
+import { SyncError } from '../errors.ts';
+
+/** The client closed the connection before its request was whole: nobody is left to answer. */
+export class ClientGoneError extends Error {
+  constructor() {
+    super('The client closed the connection before its request was complete');
+    this.name = 'ClientGoneError';
+  }
+}
+
+export interface BodyReading {
+  /** Bytes as sent; passing it is refused as soon as it happens. */
+  readonly bytesMax: number;
+  /** Silence on the connection that ends the reading, milliseconds. Slow but moving bodies may take all day. */
+  readonly stalledMsMax: number;
+  /** What to say of a body that is too long. */
+  tooLong(): Error;
+  /** Takes a piece; a promise holds the rest back until it is settled. A failure ends the reading. */
+  take(piece: Buffer): undefined | Promise<void>;
+  /** Rejects when whoever takes the pieces cannot go on, although no piece is being handed over. */
+  readonly failure?: Promise<never>;
+}
+
+/**
+ * Reads the body of a request piece by piece and returns its length in bytes. The request is never destroyed here:
+ * that would close the connection, and the client could not hear why its request was refused.
+ */
+export function readBody(request: IncomingMessage, reading: BodyReading): Promise<number> {
+  return new Promise((resolve, reject) => {
+    let byteLength = 0;
+    let isSettled = false;
+    const settle = (error?: unknown): void => {
+      if (isSettled) return;
+      isSettled = true;
+      for (const [event, listener] of Object.entries(listeners)) request.off(event, listener);
+      request.socket.setTimeout(0);
+      if (error === undefined) return resolve(byteLength);
+      request.pause();
+      reject(error);
+    };
+    const onData = (piece: Buffer): void => {
+      byteLength += piece.length;
+      if (byteLength > reading.bytesMax) return settle(reading.tooLong());
+      const wait = tryTake(reading, piece, settle);
+      if (wait === undefined) return;
+      request.pause();
+      wait.then(() => isSettled || request.resume(), settle);
+    };
+    const listeners: Record<string, (piece: Buffer) => void> = {
+      data: onData,
+      end: () => settle(),
+      close: () => settle(new ClientGoneError()),
+      error: () => settle(new ClientGoneError()),
+      timeout: () => onSilence(request, reading.stalledMsMax, settle),
+    };
+    if (request.destroyed || request.socket.destroyed) return settle(new ClientGoneError());
+    reading.failure?.catch(settle);
+    for (const [event, listener] of Object.entries(listeners)) request.on(event, listener);
+    request.socket.setTimeout(reading.stalledMsMax);
+  });
+}
+
+function tryTake(reading: BodyReading, piece: Buffer, settle: (error: unknown) => void): undefined | Promise<void> {
+  try {
+    return reading.take(piece);
+  } catch (error) {
+    settle(error);
+    return undefined;
+  }
+}
+
+/** The connection was silent. While the body is held back on this side that is not the client's fault. */
+function onSilence(request: IncomingMessage, stalledMsMax: number, settle: (error: unknown) => void): void {
+  if (request.isPaused()) request.socket.setTimeout(stalledMsMax);
+  else settle(new SyncError('clientTooSlow', `Cannot read the request: no byte came for ${stalledMsMax / 1000} s`));
+}
+
+/** Collects a body that has to be in memory whole. The result owns its buffer and can be handed to another thread. */
+export class ByteCollector {
+  readonly #pieces: Uint8Array[] = [];
+  #byteLength = 0;
+
+  get byteLength(): number {
+    return this.#byteLength;
+  }
+
+  take(piece: Uint8Array): undefined {
+    this.#pieces.push(piece);
+    this.#byteLength += piece.length;
+  }
+
+  bytes(): Uint8Array<ArrayBuffer> {
+    const whole = new Uint8Array(this.#byteLength); // Not a Buffer: small ones share their memory with others.
+    let at = 0;
+    for (const piece of this.#pieces) {
+      whole.set(piece, at);
+      at += piece.length;
+    }
+    return whole;
+  }
+}
+
+/**
+ * Drops what is left of a body after its request was answered. Closing at once would make the system throw the answer
+ * away on the client's side while it still sends; so the rest is read for a while, and then the connection is closed.
+ */
+export function drainRest(request: IncomingMessage, lingerMsMax: number): void {
+  if (request.complete || request.socket.destroyed) return;
+  const giveUp = setTimeout(() => request.socket.destroy(), lingerMsMax);
+  giveUp.unref();
+  request.once('close', () => clearTimeout(giveUp));
+  request.once('end', () => clearTimeout(giveUp));
+  request.on('error', () => {}); // Whoever closes now is not interested in the answer.
+  request.resume();
+}

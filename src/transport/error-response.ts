@@ -1,0 +1,54 @@
+import { messageOf, SyncError, type SyncErrorCode } from '../errors.ts';
+
+/** HTTP status of each refusal: what clients make of it is told beside `SyncErrorCode`. */
+const statusOfCode = {
+  hostKeyRejected: 403,
+  malformedRequest: 400,
+  collectionInconsistent: 400,
+  syncConflict: 409,
+  clientTooOld: 501,
+  payloadTooLarge: 413,
+  clientTooSlow: 408,
+  serverFault: 500,
+} as const satisfies Record<SyncErrorCode, number>;
+
+/** How a failure is told to the client. */
+export interface ErrorResponse {
+  readonly status: number;
+  /** Reason phrase of the status line: a few words that a person who tries a request by hand can read. */
+  readonly reason: string;
+  /** As the official server: the status in digits. No client shows it. */
+  readonly body: string;
+}
+
+const reasonCharsMax = 150;
+
+/** What to answer when something was thrown. What is no refusal is a fault, and its details are for the log only. */
+export function errorResponse(error: unknown): ErrorResponse {
+  const status = statusOf(error);
+  const reason = status === 500 ? 'Internal Server Error' : messageOf(error);
+  return { status, reason: asReasonPhrase(reason), body: String(status) };
+}
+
+function statusOf(error: unknown): number {
+  if (error instanceof SyncError) return statusOfCode[error.code];
+  // The HTTP framework marks what it refuses itself, such as a content type that is none.
+  const isRefused = error instanceof Error && 'statusCode' in error && typeof error.statusCode === 'number';
+  return isRefused && Number(error.statusCode) < 500 ? 400 : 500;
+}
+
+/** A failure with all its causes, in words, for the log. */
+export function causesOf(error: unknown): string {
+  const texts: string[] = [];
+  for (let at = error; at !== undefined && texts.length < 5; at = at instanceof Error ? at.cause : undefined) {
+    const text = messageOf(at);
+    if (!texts.some((earlier) => earlier.includes(text))) texts.push(text);
+  }
+  return texts.join(', because: ');
+}
+
+/** Status lines are one line of ASCII. */
+function asReasonPhrase(text: string): string {
+  const ascii = text.replaceAll(/[^\x20-\x7e]+/g, '?');
+  return ascii.length > reasonCharsMax ? `${ascii.slice(0, reasonCharsMax)}...` : ascii;
+}

@@ -1,0 +1,34 @@
+import { KiB, MiB } from '../limits.ts';
+
+/** The `anki-sync` header, characters. Real ones have about 120. */
+export const syncHeaderCharsMax = 4 * KiB;
+/** All headers of a request, bytes: room to refuse a swollen `anki-sync` header with the right status. */
+export const headersBytesMax = 64 * KiB;
+/** Headers that do not arrive within this time close the connection, milliseconds. */
+export const headersMsMax = 60 * 1000;
+/** An idle connection is kept this long, milliseconds: longer than the 60 s of usual reverse proxies, which may else meet a closed one. */
+export const keepAliveMsMax = 75 * 1000;
+/** What is read of a body whose sender gave an unknown host key, bytes: enough to tell nonsense from a message. */
+export const strangerBytesMax = 64 * KiB;
+/** After a refusal the rest of the body is read and dropped this long, milliseconds, so that the sender sees the answer. */
+export const lingerMsMax = 30 * 1000;
+/** Headroom of a compressed body over what it may inflate to, bytes: zstd adds a little to what it cannot compress. */
+export const compressionOverheadBytesMax = 1 * MiB;
+
+/** Parts of one form. Clients send at most five. */
+export const formPartsMax = 20;
+/** One text field of a form, bytes. */
+export const formFieldBytesMax = 4 * KiB;
+/** Headers of one part, bytes. */
+export const formPartHeaderBytesMax = 4 * KiB;
+/** Header lines of one part. */
+export const formPartHeaderLinesMax = 10;
+/** A payload of a form stays in memory up to this many bytes and goes to a file beyond. */
+export const spoolMemoryBytesMax = 256 * KiB;
+/** All spool files whose senders have not said who they are, as a multiple of the largest payload. */
+export const strangerSpoolsMax = 4;
+
+/** Pieces in which files are read, compressed and sent, bytes. Measured: four times faster than the default of 16 KiB. */
+export const streamPieceBytes = 256 * KiB;
+/** An answer up to this size is compressed at once, bytes; a larger one in the thread pool. */
+export const compressAtOnceBytesMax = 32 * KiB;

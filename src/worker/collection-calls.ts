@@ -1,0 +1,39 @@
+import type { Preparation } from '../collection/collection-file.ts';
+import type { CheckedUpload } from '../protocol/full-upload.ts';
+import type { Answer, Message } from '../protocol/message.ts';
+import type { UserFolder } from '../user-folder.ts';
+
+/** What a collection worker is told when it starts. */
+export interface CollectionWorkerData {
+  /** Limit of an inflated body, bytes. */
+  readonly inflatedBytesMax: number;
+}
+
+/** The call was not executed: the file must be prepared first, then the call is to be repeated. */
+export interface NeedsPreparation {
+  readonly kind: 'prepare';
+  readonly preparation: Preparation;
+}
+
+/** The call was executed. */
+export type Done<Result> = { readonly kind: 'done'; readonly needsCheckIn: boolean } & Result;
+
+/** What the thread that owns a user does with the user's collection and media. */
+export interface CollectionCalls {
+  /** Answers any message on the collection but `upload` and `download`. */
+  answer(message: Message): Promise<NeedsPreparation | Done<{ answer: Answer }>>;
+  /** Answers any message on the media. */
+  answerMedia(message: Message): Promise<{ answer: Answer }>;
+  /** Puts a checked upload in the collection's place; the text is for the client. */
+  acceptUpload(argument: { folder: UserFolder; upload: CheckedUpload }): Promise<{ text: string }>;
+  /** See `UserCollection.beginDownload`. */
+  beginDownload(folder: UserFolder): Promise<NeedsPreparation | Done<{ byteLength: number | undefined }>>;
+  /** Copies the committed collection to a new file. */
+  copyTo(argument: { folder: UserFolder; target: string }): Promise<{ isWorkingForm: boolean }>;
+  /** The main file is read no more. */
+  endDownload(folder: UserFolder): Promise<{ needsCheckIn: boolean }>;
+  /** Closes the collection; false when a download still reads it. */
+  close(folder: UserFolder): Promise<boolean>;
+  /** Rolls back, closes everything, and tells whose file is left in working form. */
+  closeAll(): Promise<{ needCheckIn: UserFolder[] }>;
+}

@@ -1,0 +1,81 @@
+import { workerData } from 'node:worker_threads';
+import { PreparationNeeded, UserCollection } from '../collection/user-collection.ts';
+import { answerCollectionMessage } from '../protocol/answer.ts';
+import { acceptUpload } from '../protocol/full-upload.ts';
+import { answerMediaMessage } from '../protocol/media/answer.ts';
+import type { UserFolder } from '../user-folder.ts';
+import type { CollectionCalls, CollectionWorkerData } from './collection-calls.ts';
+import { MediaHandle } from './media-handle.ts';
+import { OpenUsers } from './open-users.ts';
+import { serveCalls, workerLog } from './serve-calls.ts';
+
+const { inflatedBytesMax } = workerData as CollectionWorkerData;
+const log = workerLog();
+const collections = new OpenUsers(
+  (folder) => new UserCollection(folder, log),
+  (collection) => !collection.hasSync && !collection.isBeingDownloaded,
+  (collection) => collection.close(),
+);
+const media = new OpenUsers(
+  (folder) => new MediaHandle(folder, log),
+  (handle) => !handle.isBusy,
+  (handle) => handle.close(),
+);
+
+/** Runs a step on a user's collection; a file that needs work elsewhere first is an answer, not an error. */
+function onCollection<Result extends object>(folder: UserFolder, step: (collection: UserCollection) => Result) {
+  const collection = collections.of(folder);
+  try {
+    return { kind: 'done', needsCheckIn: collection.needsCheckIn, ...step(collection) } as const;
+  } catch (error) {
+    if (error instanceof PreparationNeeded) return { kind: 'prepare', preparation: error.preparation } as const;
+    throw error;
+  }
+}
+
+serveCalls<CollectionCalls>({
+  async answer(message) {
+    const { folder } = message;
+    const mediaUsn = message.method === 'meta' ? await media.of(folder).use(({ lastUsn }) => lastUsn) : 0;
+    return onCollection(folder, (collection) => {
+      const answer = answerCollectionMessage(message, collection, { nowMs: Date.now(), inflatedBytesMax, mediaUsn });
+      return { answer, needsCheckIn: collection.needsCheckIn };
+    });
+  },
+  async answerMedia(message) {
+    return { answer: await media.of(message.folder).use((opened) => answerMediaMessage(message, opened)) };
+  },
+  async acceptUpload({ folder, upload }) {
+    return { text: acceptUpload(collections.of(folder), upload) };
+  },
+  async beginDownload(folder) {
+    return onCollection(folder, (collection) => ({ byteLength: collection.beginDownload(Date.now()) }));
+  },
+  async copyTo({ folder, target }) {
+    return { isWorkingForm: await collections.of(folder).copyTo(target) };
+  },
+  async endDownload(folder) {
+    const collection = collections.of(folder);
+    collection.downloadEnded();
+    return { needsCheckIn: collection.needsCheckIn };
+  },
+  async close(folder) {
+    const collection = collections.of(folder);
+    if (collection.isBeingDownloaded) return false;
+    collection.close();
+    return true;
+  },
+  async closeAll() {
+    const checkIns = collections.all().filter((collection) => collection.needsCheckIn);
+    await media.closeAll();
+    for (const collection of collections.all()) collection[Symbol.dispose]();
+    return { needCheckIn: checkIns.map((collection) => collection.folder) };
+  },
+});
+
+const sweepMs = 5_000;
+setInterval(() => {
+  for (const collection of collections.all()) collection.abandonForgotten(Date.now());
+  collections.closeIdle();
+  media.closeIdle();
+}, sweepMs).unref();

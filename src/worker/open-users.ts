@@ -1,0 +1,63 @@
+import type { UserFolder } from '../user-folder.ts';
+
+/** A user's files are closed after this long without a message, milliseconds. */
+const idleMsMax = 30_000;
+/** So many users' files may be open in one thread at a time, so that memory does not grow with the number of users. */
+const openMax = 24;
+
+interface Entry<Owned> {
+  readonly owned: Owned;
+  lastUsedMs: number;
+}
+
+/** The files of the users that a thread serves, opened when needed, closed when idle or when there are too many. */
+export class OpenUsers<Owned> {
+  readonly #entries = new Map<string, Entry<Owned>>();
+  readonly #create: (folder: UserFolder) => Owned;
+  readonly #isIdle: (owned: Owned) => boolean;
+  readonly #close: (owned: Owned) => void | Promise<void>;
+
+  constructor(
+    create: (folder: UserFolder) => Owned,
+    isIdle: (owned: Owned) => boolean,
+    close: (owned: Owned) => void | Promise<void>,
+  ) {
+    this.#create = create;
+    this.#isIdle = isIdle;
+    this.#close = close;
+  }
+
+  /** What belongs to this user. */
+  of(folder: UserFolder): Owned {
+    const entry = this.#entries.get(folder.root) ?? { owned: this.#create(folder), lastUsedMs: 0 };
+    entry.lastUsedMs = performance.now();
+    // Last used, last in order.
+    this.#entries.delete(folder.root);
+    this.#entries.set(folder.root, entry);
+    return entry.owned;
+  }
+
+  /** All that are open. */
+  all(): Owned[] {
+    return [...this.#entries.values()].map((entry) => entry.owned);
+  }
+
+  /** Closes those that were not used for a while, and the least recently used ones beyond `openMax`. */
+  closeIdle(): void {
+    const nowMs = performance.now();
+    let tooMany = this.#entries.size - openMax;
+    for (const [key, entry] of this.#entries) {
+      if (tooMany <= 0 && nowMs - entry.lastUsedMs < idleMsMax) break;
+      if (!this.#isIdle(entry.owned)) continue;
+      this.#entries.delete(key);
+      void this.#close(entry.owned);
+      tooMany -= 1;
+    }
+  }
+
+  /** Closes everything. */
+  async closeAll(): Promise<void> {
+    await Promise.all(this.all().map((owned) => this.#close(owned)));
+    this.#entries.clear();
+  }
+}

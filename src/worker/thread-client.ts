@@ -1,0 +1,97 @@
+import { Worker } from 'node:worker_threads';
+import type { Log } from '../log.ts';
+import { type CallMap, fromFailure, type WorkerPost } from './thread-calls.ts';
+
+interface PendingCall {
+  readonly resolve: (result: unknown) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** In the main thread: one worker thread and the calls that it offers. The thread starts with the first call. */
+export class ThreadClient<Calls extends CallMap<Calls>> {
+  readonly #script: URL;
+  readonly #workerData: unknown;
+  readonly #log: Log;
+  readonly #pending = new Map<number, PendingCall>();
+  #worker: Worker | undefined;
+  #lastId = 0;
+
+  constructor(script: URL, workerData: unknown, log: Log) {
+    this.#script = script;
+    this.#workerData = workerData;
+    this.#log = log;
+  }
+
+  /** Calls that have no answer yet. */
+  get pendingCalls(): number {
+    return this.#pending.size;
+  }
+
+  /** Is the thread there? */
+  get isRunning(): boolean {
+    return this.#worker !== undefined;
+  }
+
+  /** Runs a method in the thread. Errors arrive with code, stack and cause. */
+  call<Name extends keyof Calls & string>(
+    name: Name,
+    argument: Parameters<Calls[Name]>[0],
+    transfer: ArrayBuffer[] = [],
+  ): Promise<Awaited<ReturnType<Calls[Name]>>> {
+    const worker = this.#start();
+    const id = ++this.#lastId;
+    return new Promise((resolve, reject) => {
+      // The thread answers with the result of that method.
+      this.#pending.set(id, { resolve: resolve as (result: unknown) => void, reject });
+      try {
+        worker.postMessage({ id, name, argument }, transfer);
+      } catch (error) {
+        this.#pending.delete(id);
+        reject(error);
+      }
+    });
+  }
+
+  /** Ends the thread at once; calls without an answer fail. */
+  async stop(): Promise<void> {
+    const worker = this.#worker;
+    this.#worker = undefined;
+    await worker?.terminate();
+    this.#failAll(new Error('The thread was stopped'));
+  }
+
+  #start(): Worker {
+    if (this.#worker !== undefined) return this.#worker;
+    const worker = new Worker(this.#script, { workerData: this.#workerData });
+    worker.on('message', (post: WorkerPost) => this.#receive(post));
+    worker.on('error', (error) => {
+      this.#log.error({ err: error, script: this.#script.pathname }, 'A worker thread died; its users start again');
+      if (this.#worker === worker) this.#worker = undefined;
+      this.#failAll(error instanceof Error ? error : new Error(String(error)));
+    });
+    worker.on('exit', () => {
+      if (this.#worker !== worker) return;
+      this.#worker = undefined;
+      this.#failAll(new Error('The thread ended'));
+    });
+    this.#worker = worker;
+    return worker;
+  }
+
+  #receive(post: WorkerPost): void {
+    if (post.kind === 'log') {
+      this.#log[post.level](post.fields, post.text);
+      return;
+    }
+    const call = this.#pending.get(post.id);
+    this.#pending.delete(post.id);
+    if (post.kind === 'result') call?.resolve(post.result);
+    else call?.reject(fromFailure(post.failure));
+  }
+
+  #failAll(error: Error): void {
+    const calls = [...this.#pending.values()];
+    this.#pending.clear();
+    for (const call of calls) call.reject(error);
+  }
+}

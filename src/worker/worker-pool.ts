@@ -1,0 +1,80 @@
+import { availableParallelism } from 'node:os';
+import type { Log } from '../log.ts';
+import type { CollectionCalls, CollectionWorkerData } from './collection-calls.ts';
+import type { HeavyCalls } from './heavy-worker.ts';
+import { ThreadClient } from './thread-client.ts';
+
+/** Threads that own collections: one per core, since more only take memory. */
+const collectionThreadsMax = 4;
+const collectionThreadsMin = 2;
+/** Threads for work on whole files at a time: bounded by the disk rather than by cores. */
+const heavyThreadsMax = 2;
+/** A thread for heavy work ends after this long without any, milliseconds: its memory is worth more. */
+const heavyIdleMsMax = 10_000;
+
+/** All worker threads. Each user stays with one collection thread; work on whole files goes where there is room. */
+export class WorkerPool {
+  readonly #collectionThreads: readonly ThreadClient<CollectionCalls>[];
+  readonly #heavyThreads: readonly ThreadClient<HeavyCalls>[];
+  readonly #threadOfUser = new Map<string, ThreadClient<CollectionCalls>>();
+  #heavyTimer: NodeJS.Timeout | undefined;
+
+  constructor(data: CollectionWorkerData, log: Log) {
+    const threads = Math.min(Math.max(availableParallelism(), collectionThreadsMin), collectionThreadsMax);
+    const script = new URL('./collection-worker.ts', import.meta.url);
+    this.#collectionThreads = Array.from(
+      { length: threads },
+      () => new ThreadClient<CollectionCalls>(script, data, log),
+    );
+    const heavyScript = new URL('./heavy-worker.ts', import.meta.url);
+    this.#heavyThreads = Array.from(
+      { length: heavyThreadsMax },
+      () => new ThreadClient<HeavyCalls>(heavyScript, data, log),
+    );
+  }
+
+  /** The thread that owns a user. */
+  threadOf(user: string): ThreadClient<CollectionCalls> {
+    const known = this.#threadOfUser.get(user);
+    if (known !== undefined) return known;
+    const thread = this.#collectionThreads[this.#threadOfUser.size % this.#collectionThreads.length];
+    if (thread === undefined) throw new Error('There is no thread for collections');
+    this.#threadOfUser.set(user, thread);
+    return thread;
+  }
+
+  /** Collection threads that have been started. */
+  runningCollectionThreads(): ThreadClient<CollectionCalls>[] {
+    return this.#collectionThreads.filter((thread) => thread.isRunning);
+  }
+
+  /** Runs work on a whole file, in the thread with the least to do. */
+  async heavy<Name extends keyof HeavyCalls>(
+    name: Name,
+    argument: Parameters<HeavyCalls[Name]>[0],
+  ): Promise<Awaited<ReturnType<HeavyCalls[Name]>>> {
+    clearTimeout(this.#heavyTimer);
+    const [thread] = this.#heavyThreads.toSorted(
+      (a, b) => a.pendingCalls - b.pendingCalls || Number(b.isRunning) - Number(a.isRunning),
+    );
+    if (thread === undefined) throw new Error('There is no thread for heavy work');
+    try {
+      return await thread.call(name, argument);
+    } finally {
+      this.#stopHeavyWhenIdle();
+    }
+  }
+
+  /** Ends all threads at once. */
+  async stop(): Promise<void> {
+    clearTimeout(this.#heavyTimer);
+    await Promise.all([...this.#collectionThreads, ...this.#heavyThreads].map((thread) => thread.stop()));
+  }
+
+  #stopHeavyWhenIdle(): void {
+    clearTimeout(this.#heavyTimer);
+    this.#heavyTimer = setTimeout(() => {
+      for (const thread of this.#heavyThreads) if (thread.pendingCalls === 0) void thread.stop();
+    }, heavyIdleMsMax).unref();
+  }
+}

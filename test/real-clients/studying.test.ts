@@ -1,0 +1,137 @@
+import assert from 'node:assert/strict';
+import { assertSameState } from '../support/compare.ts';
+import { type Device, nextSecond } from '../support/device.ts';
+import { describeScenarios } from '../support/scenario.ts';
+import { assertServerHolds, pairInSync, syncAll } from '../support/steps.ts';
+
+const fiveNotes = [1, 2, 3, 4, 5].map((n) => ({ fields: [`question ${n}`, `answer ${n}`] }));
+
+/** The first card of each note, in the order in which the notes were added. */
+async function firstCards(device: Device): Promise<readonly number[]> {
+  const cards: number[] = [];
+  for (const note of await device.findNotes('')) {
+    const [card] = await device.cardIds(note);
+    if (card !== undefined) cards.push(card);
+  }
+  return cards;
+}
+
+describeScenarios('Studying', import.meta.filename, ({ scenario }) => {
+  scenario('reviews on two devices add up to one history', {}, async (world) => {
+    const [phone, laptop] = await pairInSync(world, fiveNotes);
+    const [a = 0, b = 0, c = 0, d = 0] = await firstCards(phone);
+    await nextSecond();
+    for (const ease of [3, 3, 1, 4] as const) await phone.answer(a, ease);
+    await phone.answer(b, 4);
+    await laptop.answer(c, 2);
+    await laptop.answer(d, 3);
+    await syncAll([phone, laptop]);
+    await assertSameState([phone, laptop]);
+    assert.deepEqual(await laptop.sql('select count() from revlog'), [[7]]);
+    assert.equal((await laptop.card(a)).reps, 4);
+    assert.equal((await phone.card(c)).reps, 1);
+    await assertServerHolds(laptop, await world.device('third'));
+  });
+
+  scenario('the same card answered on two devices: both reviews count, the newer answer stands', {}, async (world) => {
+    const [phone, laptop] = await pairInSync(world, fiveNotes);
+    const [card = 0] = await firstCards(phone);
+    await nextSecond();
+    await phone.answer(card, 4);
+    await nextSecond();
+    await laptop.answer(card, 1);
+    await syncAll([phone, laptop]);
+    await assertSameState([phone, laptop]);
+    assert.deepEqual(await phone.sql('select ease from revlog order by id'), [
+      [world.version === '2.1.15' ? 3 : 4],
+      [1],
+    ]);
+    assert.equal((await phone.card(card)).type, 1, 'the card is being learned, as the newer answer says');
+    await assertServerHolds(phone, await world.device('third'));
+  });
+
+  scenario('cards in a filtered deck are in it on both devices, and return from it', {}, async (world) => {
+    const [phone, laptop] = await pairInSync(world, [
+      ...fiveNotes.map((note) => ({ ...note, tags: ['cram'] })),
+      { fields: ['not this one', ''] },
+    ]);
+    const filtered = await phone.addFilteredDeck('Cramming', 'tag:cram');
+    await syncAll([phone, laptop]);
+    await assertSameState([phone, laptop]);
+    assert.deepEqual(await laptop.sql('select count() from cards where did = ? and odid = 1', [filtered]), [[5]]);
+    const [card = 0] = await firstCards(laptop);
+    await nextSecond();
+    await laptop.answer(card, 3);
+    await syncAll([laptop, phone]);
+    await assertSameState([phone, laptop]);
+    await nextSecond();
+    await phone.emptyFilteredDeck(filtered);
+    await phone.removeDeck(filtered);
+    await syncAll([phone, laptop]);
+    await assertSameState([phone, laptop]);
+    assert.deepEqual(await laptop.sql('select count() from cards where odid != 0'), [[0]]);
+    await assertServerHolds(laptop, await world.device('third'));
+  });
+
+  scenario('suspended, buried and flagged cards are so on both devices, and back', {}, async (world) => {
+    const [phone, laptop] = await pairInSync(world, fiveNotes);
+    const [a = 0, b = 0, c = 0] = await firstCards(phone);
+    await nextSecond();
+    await phone.suspend([a]);
+    await phone.bury([b]);
+    await phone.flag([c], 2);
+    await syncAll([phone, laptop]);
+    await assertSameState([phone, laptop]);
+    assert.equal((await laptop.card(a)).queue, -1);
+    assert.ok((await laptop.card(b)).queue < -1);
+    assert.equal((await laptop.card(c)).flags, 2);
+    await nextSecond();
+    await laptop.unsuspend([a]);
+    await laptop.unbury('Default');
+    await laptop.flag([c], 0);
+    await syncAll([laptop, phone]);
+    await assertSameState([phone, laptop]);
+    for (const card of [a, b]) assert.equal((await phone.card(card)).queue, 0);
+    assert.equal((await phone.card(c)).flags, 0);
+    await assertServerHolds(phone, await world.device('third'));
+  });
+
+  scenario('a card that is forgotten starts anew on both devices, with its history', {}, async (world) => {
+    const [phone, laptop] = await pairInSync(world, fiveNotes);
+    const [card = 0] = await firstCards(phone);
+    for (const ease of [3, 3, 3] as const) await phone.answer(card, ease);
+    await syncAll([phone, laptop]);
+    await nextSecond();
+    await laptop.forget([card]);
+    await syncAll([laptop, phone]);
+    await assertSameState([phone, laptop]);
+    assert.equal((await phone.card(card)).type, 0);
+    assert.ok(((await phone.sql('select count() from revlog'))[0]?.[0] as number) >= 3);
+    await assertServerHolds(phone, await world.device('third'));
+  });
+
+  scenario('buried cards come back everywhere when the day rolls over', {}, async (world) => {
+    const [phone, laptop] = await pairInSync(world, fiveNotes);
+    // Clients and servers under test live at about noon. A day that begins at three in the afternoon has not begun yet;
+    // one that begins at four in the morning has: moving the hour moves everyone into the next day.
+    await phone.setConfig('rollover', 15);
+    await syncAll([phone, laptop]);
+    const [a = 0, b = 0] = await firstCards(phone);
+    await nextSecond();
+    await phone.bury([a, b]);
+    await syncAll([phone, laptop]);
+    await assertSameState([phone, laptop]);
+    assert.ok((await laptop.card(a)).queue < -1);
+    await nextSecond();
+    await phone.setConfig('rollover', 4);
+    await syncAll([phone, laptop]);
+    for (const device of [phone, laptop]) {
+      await device.restart();
+      await device.nextCard('Default');
+    }
+    await syncAll([phone, laptop]);
+    await assertSameState([phone, laptop]);
+    for (const device of [phone, laptop]) assert.equal((await device.card(a)).queue, 0);
+    await assertServerHolds(laptop, await world.device('third'));
+  });
+});
