@@ -132,6 +132,7 @@ function writeDeclarations(db: DatabaseSync, texts: readonly SchemaText[]): void
   try {
     db.exec('PRAGMA writable_schema=ON');
     const update = db.prepare(UPDATE_DECLARATION);
+    update.setReadBigInts(true); // Its result repeats the last row id of the connection, which may be beyond 2^53.
     for (const { name, sql } of texts) update.run({ name, sql });
   } finally {
     // Ends the permission and makes this connection read the declarations again; the schema cookie stays as it was.

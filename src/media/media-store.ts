@@ -1,24 +1,16 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { mkdir, readFile, rename, rm, rmdir, stat } from 'node:fs/promises';
+import { mkdir, readFile, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
-import { pipeline } from 'node:stream/promises';
 import { messageOf } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { UserFolder } from '../user-folder.ts';
 import { codeOf, copySynced, keepUnder, moveOver, syncFile, syncFolder, writeSynced } from './durable-files.ts';
-import type { MediaEntry, Sha1Hex } from './media-db.ts';
+import { contentOf, sizeOf } from './file-content.ts';
+import type { MediaEntry } from './media-db.ts';
 import { isFileName, type MediaName } from './media-name.ts';
-import {
-  batchFolder,
-  readTrashRecord,
-  type TrashedFile,
-  type TrashRecord,
-  trashedFilePath,
-  trashRoot,
-  unfinishedBatchFile,
-} from './media-trash.ts';
+import { batchFolder, readTrashRecord, type TrashRecord, trashRoot, unfinishedBatchFile } from './media-trash.ts';
 import type { Content } from './plan-upload.ts';
+import { archiveBatch, settleBatch } from './settle-batch.ts';
 
 /** Content that lies in a file of the `incoming` folder, checked and whole, but not synced yet. */
 export interface ReceivedContent extends Content {
@@ -63,8 +55,8 @@ type EntryOf = (name: string) => MediaEntry | undefined;
  *
  * A crash before 4 leaves an index that is older than some files, a crash after 4 leaves files that should be gone. The
  * other way round (index first) a crash would leave entries that promise bytes which are nowhere under that name; this
- * way the right bytes of every entry always exist, under the name or in the trash, and `settle` puts them back: the
- * index is always right, the files follow. Without a record there is nothing to undo, as new names displace nothing:
+ * way the right bytes of every entry always exist, under the name or in the trash, and `settleBatch` puts them back:
+ * the index is always right, the files follow. Without a record there is nothing to undo, as new names displace nothing:
  * what a crash leaves then is a spare file that no entry points at, which the same upload finds in its place.
  */
 export class MediaStore {
@@ -100,17 +92,18 @@ export class MediaStore {
   async apply(batch: Batch, commit: () => void): Promise<void> {
     const { moves, displaced } = await this.#prepare(batch);
     await this.#onStep('prepared');
+    const moved = new Set<MediaName>();
     let record: TrashRecord | undefined;
     try {
       if (displaced.length > 0) record = await this.#keep(batch, displaced);
-      await this.#moveAll(moves);
+      await this.#moveAll(moves, moved);
       commit();
-      await this.#onStep('committed');
     } catch (error) {
-      const added = [...moves.keys()].filter((name) => !displaced.includes(name));
+      const added = [...moved].filter((name) => !displaced.includes(name));
       await this.#undo(added, [...moves.values()], error);
       throw error;
     }
+    await this.#onStep('committed');
     if (record !== undefined) await this.#finish(record);
   }
 
@@ -168,20 +161,39 @@ export class MediaStore {
     const draft = this.temporaryPath();
     await writeSynced(draft, Buffer.from(`${JSON.stringify(record, null, 1)}\n`));
     await rename(draft, unfinishedBatchFile(this.#folder.root));
+    await this.#onStep('recorded');
     await mkdir(files, { recursive: true });
-    await Promise.all(displaced.map((name) => keepUnder(this.#pathOf(name), path.join(files, name))));
+    await allEnded(displaced.map((name) => keepUnder(this.#pathOf(name), path.join(files, name))));
     const batchPath = path.dirname(files);
     await Promise.all([files, batchPath, path.dirname(batchPath), root, this.#folder.root].map(syncFolder));
+    await this.#onStep('kept');
     return record;
+  }
+
+  // Step 3.
+  async #moveAll(moves: ReadonlyMap<MediaName, string>, moved: Set<MediaName>): Promise<void> {
+    if (moves.size === 0) return;
+    await allEnded(
+      Array.from(moves, async ([name, source]) => {
+        await moveOver(source, this.#pathOf(name));
+        moved.add(name);
+        await this.#onStep('moved');
+      }),
+    );
+    await syncFolder(this.#folder.media);
+    await this.#onStep('synced');
   }
 
   // Step 5. The batch has happened, so the client hears of no trouble here: the next batch or `open` comes back to it.
   async #finish(record: TrashRecord): Promise<void> {
     try {
       for (const file of record.files) {
-        if (file.newSha1 === null) await rm(this.#pathOf(file.name), { force: true });
+        if (file.newSha1 !== null) continue;
+        await rm(this.#pathOf(file.name), { force: true });
+        await this.#onStep('removed');
       }
-      await this.#archive(record);
+      await archiveBatch(this.#folder, record);
+      await this.#onStep('closed');
     } catch (error) {
       this.#log.warn({ user: this.#folder.user, error: messageOf(error) }, 'cannot clean up after a media batch');
     }
@@ -190,7 +202,9 @@ export class MediaStore {
   // Steps 1 to 3 backwards. Added files had nothing in their place.
   async #undo(added: readonly MediaName[], sources: readonly string[], cause: unknown): Promise<void> {
     try {
-      for (const name of added) await rm(this.#pathOf(name), { force: true });
+      for (const name of added) {
+        if (!this.#entryOf(name)?.size) await rm(this.#pathOf(name), { force: true });
+      }
       for (const source of sources) await rm(source, { force: true });
       await this.#settleLeftover();
     } catch (error) {
@@ -205,63 +219,16 @@ export class MediaStore {
     try {
       record = await readTrashRecord(file);
     } catch (error) {
+      if (codeOf(error) !== '') throw error; // The disk, not the record.
       // Whatever this is, it was not written here. It must not lock the user out of the media for good.
       const aside = `${file}.unreadable-${randomUUID().slice(0, 8)}`;
       this.#log.error({ user: this.#folder.user, aside, error: messageOf(error) }, 'put an unreadable record aside');
       await rename(file, aside);
     }
     if (record === undefined) return;
-    await this.#settle(record);
+    await settleBatch(this.#folder, record, this.#entryOf);
     const names = record.files.map((each) => each.name);
     this.#log.warn({ user: this.#folder.user, names }, 'settled a media batch that was cut off');
-  }
-
-  /**
-   * Makes the files of a batch agree with the index, from whatever state it was left in, and closes the batch: its
-   * record moves to the trash if the trash has anything to keep of it.
-   */
-  async #settle(record: TrashRecord): Promise<void> {
-    const batchPath = path.join(trashRoot(this.#folder.root), record.folder);
-    let kept = 0;
-    for (const file of record.files) kept += Number(await this.#settleFile(file, batchPath));
-    await syncFolder(this.#folder.media);
-    if (kept > 0) {
-      await this.#archive(record);
-    } else {
-      await rm(batchPath, { recursive: true, force: true });
-      await rmdir(path.dirname(batchPath)).catch(() => {}); // Unless the day has other batches.
-      await rm(unfinishedBatchFile(this.#folder.root), { force: true });
-    }
-  }
-
-  // The record goes where the files are that it speaks of: the batch is closed.
-  async #archive(record: TrashRecord): Promise<void> {
-    const target = path.join(trashRoot(this.#folder.root), record.folder, 'batch.json');
-    await moveOver(unfinishedBatchFile(this.#folder.root), target);
-  }
-
-  // True when the file that was displaced stays in the trash.
-  async #settleFile(file: TrashedFile, batchPath: string): Promise<boolean> {
-    if (!isFileName(file.name)) throw new Error(`Not the name of a media file: ${JSON.stringify(file.name)}`);
-    const target = this.#pathOf(file.name);
-    const trashed = trashedFilePath(batchPath, file.name);
-    const wanted = presentSha1(this.#entryOf(file.name));
-    const there = await contentOf(target);
-    const kept = await contentOf(trashed);
-    let now = there?.sha1;
-    if (wanted !== undefined && now !== wanted && kept?.sha1 === wanted) {
-      const draft = this.temporaryPath();
-      await keepUnder(trashed, draft);
-      await moveOver(draft, target);
-      now = wanted;
-    } else if (wanted === undefined && now !== undefined && (now === kept?.sha1 || now === file.newSha1)) {
-      await rm(target, { force: true });
-      now = undefined;
-    }
-    if (kept === undefined) return false;
-    if (kept.sha1 !== now) return true;
-    await rm(trashed, { force: true }); // It is in its old place: nothing was displaced.
-    return false;
   }
 
   async #sizeOf(name: string): Promise<number | undefined> {
@@ -298,24 +265,7 @@ function recordOf(batch: Batch, displaced: readonly MediaName[]): TrashRecord {
   return { version: 1, at: batch.at.toISOString(), folder, files };
 }
 
-function presentSha1(entry: MediaEntry | undefined): Sha1Hex | undefined {
-  return entry !== undefined && entry.size > 0 ? entry.sha1 : undefined;
-}
-
-async function contentOf(file: string): Promise<Content | undefined> {
-  const size = await sizeOf(file);
-  if (size === undefined) return undefined;
-  const hash = createHash('sha1');
-  await pipeline(createReadStream(file, { highWaterMark: 256 * 1024 }), hash);
-  return { sha1: hash.digest('hex') as Sha1Hex, size };
-}
-
-async function sizeOf(file: string): Promise<number | undefined> {
-  try {
-    const stats = await stat(file);
-    return stats.isFile() ? stats.size : undefined;
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENAMETOOLONG') return undefined;
-    throw error;
-  }
+// Waits for all of them, also when one fails: a late one would come after everything was undone.
+async function allEnded(promises: readonly Promise<unknown>[]): Promise<void> {
+  for (const result of await Promise.allSettled(promises)) if (result.status === 'rejected') throw result.reason;
 }

@@ -2,6 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { codeOf } from './durable-files.ts';
 import type { Sha1Hex } from './media-db.ts';
+import { isFileName } from './media-name.ts';
 
 // Where media files go that a client replaced or deleted:
 //
@@ -95,8 +96,9 @@ function isTrashRecord(value: unknown): value is TrashRecord {
     record.version === 1 &&
     typeof record.at === 'string' &&
     typeof record.folder === 'string' &&
+    record.folder.split(/[/\\]/).every((part) => isFileName(part)) &&
     Array.isArray(record.files) &&
-    record.files.every((file: Partial<TrashedFile> | null) => typeof file?.name === 'string')
+    record.files.every((file: Partial<TrashedFile> | null) => typeof file?.name === 'string' && isFileName(file.name))
   );
 }
 

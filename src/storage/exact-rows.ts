@@ -32,7 +32,10 @@ export class Statements {
 
   /** Runs a change; returns the number of rows that changed. */
   run(sql: string, ...values: SQLInputValue[]): number {
-    return Number(this.#prepare(sql).run(...values).changes);
+    const statement = this.#prepare(sql);
+    // The result names the last row id too, and a big one would be refused after the row was written.
+    statement.setReadBigInts(true);
+    return Number(statement.run(...values).changes);
   }
 
   /** All rows of a query. */

@@ -10,6 +10,8 @@ export const headersMsMax = 60 * 1000;
 export const keepAliveMsMax = 75 * 1000;
 /** What is read of a body whose sender gave an unknown host key, bytes: enough to tell nonsense from a message. */
 export const strangerBytesMax = 64 * KiB;
+/** How far that is inflated to see whether it can be, bytes. */
+export const strangerInflatedBytesMax = 1 * MiB;
 /** After a refusal the rest of the body is read and dropped this long, milliseconds, so that the sender sees the answer. */
 export const lingerMsMax = 30 * 1000;
 /** Headroom of a compressed body over what it may inflate to, bytes: zstd adds a little to what it cannot compress. */

@@ -1,4 +1,4 @@
-import { createReadStream, createWriteStream } from 'node:fs';
+import { createWriteStream } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { PassThrough, Transform, type TransformCallback } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -66,11 +66,6 @@ export class InflatedFile implements AsyncDisposable {
     await this.#written.catch(() => {});
     await rm(this.path, { force: true });
   }
-}
-
-/** Fills an `InflatedFile` from a file on the disk. */
-export async function inflateFrom(source: string, target: InflatedFile): Promise<void> {
-  for await (const piece of createReadStream(source, { highWaterMark: streamPieceBytes })) await target.take(piece);
 }
 
 function decompressor(coding: Coding): Transform {

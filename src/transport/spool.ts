@@ -37,7 +37,7 @@ export class SpoolRoom {
 export class Spool implements AsyncDisposable {
   readonly #room: SpoolRoom;
   readonly #isKnownSender: boolean;
-  #memory = new ByteCollector();
+  readonly #memory = new ByteCollector();
   #file: { readonly path: string; readonly handle: FileHandle } | undefined;
   #roomTaken = 0;
   #byteLength = 0;
@@ -59,22 +59,22 @@ export class Spool implements AsyncDisposable {
     return this.#takeIntoFile(piece);
   }
 
-  /** All bytes. The caller has looked at their number. */
+  /** All bytes in memory; the caller has looked at their number. They can be had once. */
   async bytes(): Promise<Uint8Array<ArrayBuffer>> {
-    if (this.#file === undefined) return this.#memory.bytes();
-    const whole = new Uint8Array(this.#byteLength);
-    await this.#file.handle.read(whole, 0, whole.length, 0);
-    return whole;
+    if (this.#file === undefined) return this.#memory.release();
+    const whole = new ByteCollector();
+    for await (const piece of this.pieces()) whole.take(piece);
+    return whole.release();
   }
 
-  /** The bytes in pieces, in constant memory. */
+  /** The bytes in pieces, in constant memory. They can be had once. */
   async *pieces(): AsyncGenerator<Uint8Array> {
-    if (this.#file === undefined) yield this.#memory.bytes();
+    if (this.#file === undefined) yield this.#memory.release();
     else yield* createReadStream(this.#file.path, { highWaterMark: streamPieceBytes });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#memory = new ByteCollector();
+    this.#memory.release();
     this.#room.give(this.#roomTaken);
     this.#roomTaken = 0;
     const file = this.#file;
@@ -85,14 +85,13 @@ export class Spool implements AsyncDisposable {
 
   async #takeIntoFile(piece: Uint8Array): Promise<void> {
     if (!this.#isKnownSender) {
-      this.#room.take(piece.length);
-      this.#roomTaken += piece.length;
+      this.#room.take(this.#byteLength - this.#roomTaken);
+      this.#roomTaken = this.#byteLength;
     }
     if (this.#file === undefined) {
       const file = path.join(this.#room.folder, randomUUID());
-      this.#file = { path: file, handle: await open(file, 'wx+') };
-      await this.#file.handle.writeFile(this.#memory.bytes());
-      this.#memory = new ByteCollector();
+      this.#file = { path: file, handle: await open(file, 'wx') };
+      await this.#file.handle.appendFile(this.#memory.release());
     }
     await this.#file.handle.appendFile(piece);
   }

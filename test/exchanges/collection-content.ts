@@ -25,10 +25,17 @@ const otherField = 255;
  * so that `5` and `5.0` are told apart. Statistics of the query planner are left out.
  */
 export function collectionContent(file: Uint8Array): CollectionContent {
-  using db = openInMemory(file);
+  using db = new DatabaseSync(':memory:', { defensive: false });
+  db.deserialize(withoutWal(file));
+  withoutCollation(db);
+  return databaseContent(db);
+}
+
+/** The same of an open collection, after `withoutCollation`. Tables can be left out by their names in lower case. */
+export function databaseContent(db: DatabaseSync, except: ReadonlySet<string> = new Set()): CollectionContent {
   const content: Record<string, Record<string, Record<string, unknown>>> = {};
   for (const table of texts(db, "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")) {
-    content[table.toLowerCase()] = readTable(db, table);
+    if (!except.has(table.toLowerCase())) content[table.toLowerCase()] = readTable(db, table);
   }
   return content;
 }
@@ -42,12 +49,10 @@ export function collectionDeclarations(file: Uint8Array): readonly string[] {
 }
 
 /**
- * A private copy of a collection in memory, with the collation taken out of its declarations: plain scans give all rows,
- * while looking names up or ordering by them does not work.
+ * Begins a transaction in which Anki's collation is gone from the declarations, so that plain scans give all rows; looking
+ * names up or ordering by them does not work. The connection must not be `defensive`; its file stays as it is.
  */
-export function openInMemory(file: Uint8Array): DatabaseSync {
-  const db = new DatabaseSync(':memory:', { defensive: false });
-  db.deserialize(withoutWal(file));
+export function withoutCollation(db: DatabaseSync): void {
   db.exec('BEGIN; PRAGMA writable_schema = ON');
   const update = db.prepare('UPDATE sqlite_schema SET sql = ? WHERE rowid = ?');
   const declarations = db.prepare("SELECT rowid, sql FROM sqlite_schema WHERE sql LIKE '%unicase%'");
@@ -56,7 +61,6 @@ export function openInMemory(file: Uint8Array): DatabaseSync {
     update.run(sql.replace(collation, ''), rowid);
   }
   db.exec('PRAGMA writable_schema = RESET');
-  return db;
 }
 
 /** A database in memory has no journal: bytes 18 and 19 of the header must not ask for one. */

@@ -6,7 +6,7 @@ import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { suite, test } from 'node:test';
 import { Clock } from '../support/clock/clock.ts';
-import { clockUnavailable } from '../support/clock/clock-library.ts';
+import { skipWithoutClock } from '../support/clock/clock-library.ts';
 import { startServer } from '../support/server.ts';
 import { withoutChance } from './chance.ts';
 import { collectionContent, collectionDeclarations } from './collection-content.ts';
@@ -28,8 +28,7 @@ import { zipEntries } from './zip-entries.ts';
 /** Where the recordings were made: the day of a new collection depends on it. */
 const zone = 'Australia/Sydney';
 
-const reason = clockUnavailable();
-const skip = reason !== undefined && process.env.CI === undefined ? reason : false;
+const skip = skipWithoutClock();
 
 suite('recorded traffic of released clients gets the same answers and leaves the same files', { skip }, () => {
   for (const name of scenarioNames()) {

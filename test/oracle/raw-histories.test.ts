@@ -7,15 +7,14 @@ import { differences } from '../exchanges/differences.ts';
 import { asObject, type Json, parseLossless } from '../exchanges/lossless-json.ts';
 import { zipEntries } from '../exchanges/zip-entries.ts';
 import { Clock } from '../support/clock/clock.ts';
-import { clockUnavailable } from '../support/clock/clock-library.ts';
+import { skipWithoutClock } from '../support/clock/clock-library.ts';
 import type { RawReply } from '../support/raw-client.ts';
 import { type Server, serverUnderTest, startServer } from '../support/server.ts';
 import { Random } from './random.ts';
 import { type RawStep, rawHistory } from './raw-history.ts';
 import { historySeeds, testIsLong } from './seeds.ts';
 
-const reason = clockUnavailable();
-const skip = reason !== undefined && process.env.CI === undefined ? reason : false;
+const skip = skipWithoutClock();
 
 const collections = path.join(import.meta.dirname, '../fixtures/collections');
 const seeds = historySeeds({ normally: 12, long: 200 });

@@ -44,13 +44,15 @@ export async function assertServerHolds(device: Device, copy: Device, options: C
   await assertNoFindings(copy);
 }
 
-/** Two devices of one account that hold these notes, in sync. */
+/** Two devices of one account that hold these notes, in sync. `prepare` does something to the first one before that. */
 export async function pairInSync(
   world: World,
   notes: readonly NewNote[] = [{ fields: ['front', 'back'] }],
+  prepare: (first: Device) => Promise<void> = async () => undefined,
 ): Promise<readonly [phone: Device, laptop: Device]> {
   const [phone, laptop] = [await world.device('phone'), await world.device('laptop')];
   await phone.useSchedulerForAll();
+  await prepare(phone);
   await phone.addNotes(notes);
   await uploadAll(phone);
   await downloadAll(laptop);

@@ -1,14 +1,16 @@
 import type { DatabaseSync } from 'node:sqlite';
-import { Statements } from '../../storage/exact-rows.ts';
+import { messageOf } from '../../errors.ts';
+import { type SqlRow, Statements } from '../../storage/exact-rows.ts';
 import { blobColumn, textColumn, usnColumn } from './column-values.ts';
 import { deckToJson } from './deck.ts';
 import { deckConfigToJson } from './deck-config.ts';
 import { FormatError } from './format-error.ts';
-import { type JsonObject, type JsonValue, parseJsonBytes, stringifyJson } from './json.ts';
+import { type JsonValue, parseJsonBytes, stringifyJson } from './json.ts';
 import { notetypeToJson } from './notetype.ts';
 import { readDeckConfigs, readDecks, readNotetypes } from './stored-objects.ts';
 
-const FILL_COL = 'UPDATE col SET models = :models, decks = :decks, dconf = :dconf, tags = :tags, conf = :conf, ver = 11';
+const FILL_COL =
+  'UPDATE col SET models = :models, decks = :decks, dconf = :dconf, tags = :tags, conf = :conf, ver = 11';
 
 const CONFIG = 'SELECT key, val FROM config';
 const TAGS = 'SELECT tag, usn FROM tags';
@@ -47,14 +49,30 @@ const DROP_NEWER = `
  */
 export function downgradeToSchema11(db: DatabaseSync): void {
   const statements = new Statements(db);
+  const tags = statements
+    .all(TAGS)
+    .map((row) => [textColumn(row[0], 'tag'), usnColumn(row[1], 'usn of a tag')] as const);
   const columns = {
-    models: joinMembers(readNotetypes(statements).map((one) => [String(one.id), notetypeToJson(one)])),
-    decks: joinMembers(readDecks(statements).map((one) => [String(one.id), deckToJson(one)])),
-    dconf: joinMembers(readDeckConfigs(statements).map((one) => [String(one.id), deckConfigToJson(one)])),
-    tags: joinMembers(statements.all(TAGS).map(([tag, usn]) => [textColumn(tag, 'tag'), usnColumn(usn, 'usn of a tag')])),
-    conf: joinMembers(statements.all(CONFIG).map(([key, value]) => configMember(key, value))),
+    models: asText(readNotetypes(statements).map((one) => [String(one.id), notetypeToJson(one)])),
+    decks: asText(readDecks(statements).map((one) => [String(one.id), deckToJson(one)])),
+    dconf: asText(readDeckConfigs(statements).map((one) => [String(one.id), deckConfigToJson(one)])),
+    tags: asText(tags, { sortKeys: true }),
+    conf: asText(statements.all(CONFIG).map(configMember), { sortKeys: true }),
   };
   db.exec(REBUILD_GRAVES);
   db.prepare(FILL_COL).run(columns);
   db.exec(DROP_NEWER);
+}
+
+function asText(entries: readonly (readonly [string, JsonValue])[], options?: { sortKeys: boolean }): string {
+  return stringifyJson(Object.fromEntries(entries), options);
+}
+
+function configMember(row: SqlRow): [string, JsonValue] {
+  const key = textColumn(row[0], 'key of a config value');
+  try {
+    return [key, parseJsonBytes(blobColumn(row[1], 'value'))];
+  } catch (cause) {
+    throw new FormatError(`The config value "${key}" cannot be read: ${messageOf(cause)}`, { cause });
+  }
 }

@@ -20,22 +20,18 @@ export interface JsonObject {
 
 /** A number that is written with a fraction or an exponent even when it is whole. */
 export class JsonFloat {
-  readonly #value: number;
-  readonly #precision: 'single' | 'double';
+  readonly value: number;
+  readonly precision: 'single' | 'double';
 
   /** `single` prints the shortest digits of a 32-bit float: for values that Anki keeps in one. */
   constructor(value: number, precision: 'single' | 'double' = 'double') {
-    this.#value = value;
-    this.#precision = precision;
-  }
-
-  get value(): number {
-    return this.#value;
+    this.value = value;
+    this.precision = precision;
   }
 
   /** The JSON text, `null` for what JSON cannot say. */
   toString(): string {
-    return this.#precision === 'single' ? floatText(this.#value) : doubleText(this.#value);
+    return this.precision === 'single' ? floatText(this.value) : doubleText(this.value);
   }
 }
 

@@ -4,11 +4,9 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { test } from 'node:test';
 import { Clock } from './clock.ts';
-import { clockUnavailable } from './clock-library.ts';
+import { skipWithoutClock } from './clock-library.ts';
 
-const reason = clockUnavailable();
-/** Where nobody reads the output, a missing clock has to fail. */
-const skip = reason !== undefined && process.env.CI === undefined ? reason : false;
+const skip = skipWithoutClock();
 const startMs = Date.UTC(2031, 4, 6, 7, 8, 9, 123);
 
 const nodeScript = `

@@ -18,7 +18,7 @@ export class Clock implements Disposable {
   readonly #file: number;
   #nowMs: number;
 
-  /** `zone` is a name for TZ. Fails with the reason when this machine cannot have a clock; see `clockUnavailable()`. */
+  /** `zone` is a name for TZ. Fails with the reason when this machine cannot have a clock; see `skipWithoutClock()`. */
   constructor(startMs: number, zone: string = defaultZone) {
     const library = clockLibrary();
     this.#folder = mkdtempSync(path.join(tmpdir(), 'clock-'));

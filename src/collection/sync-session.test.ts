@@ -1,0 +1,29 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { abortEnds, claimSession, isForgotten, type SyncSession } from './sync-session.ts';
+
+const active: SyncSession = {
+  sessionKey: 'phone',
+  serverUsn: 3,
+  clientUsn: 2,
+  clientIsNewer: true,
+  lastSeenMs: 10_000,
+  pendingChunks: undefined,
+};
+
+test('only the session that began a sync goes on with it', () => {
+  assert.deepEqual(claimSession(active, 'phone'), { kind: 'resume', session: active });
+  assert.deepEqual(claimSession(active, 'laptop'), { kind: 'refuse', reason: 'another sync is active' });
+  assert.deepEqual(claimSession(undefined, 'phone'), { kind: 'refuse', reason: 'no sync is active' });
+});
+
+test('a foreign abort ends a sync only when that is silent', () => {
+  assert.equal(abortEnds(active, 'phone', 10_001, 5_000), true);
+  assert.equal(abortEnds(active, 'fresh', 10_001, 5_000), false);
+  assert.equal(abortEnds(active, 'fresh', 15_000, 5_000), true);
+});
+
+test('a sync is forgotten after the idle time, not at its last moment', () => {
+  assert.equal(isForgotten(active, 20_000, 10_000), false);
+  assert.equal(isForgotten(active, 20_001, 10_000), true);
+});

@@ -1,0 +1,76 @@
+import { SyncError } from '../errors.ts';
+import { loginBytesMax } from '../limits.ts';
+import type { Payload } from '../protocol/message.ts';
+import { openPayload } from '../protocol/payload.ts';
+import type { UserFolder } from '../user-folder.ts';
+import { ByteCollector, readBody } from './body-reader.ts';
+import { strangerBytesMax, strangerInflatedBytesMax } from './http-limits.ts';
+import {
+  type CallContext,
+  type IncomingCall,
+  isFileMethod,
+  type OpenCall,
+  receiveFile,
+  sentBytesMax,
+  tooLong,
+  unknownHostKey,
+} from './incoming-call.ts';
+import { parseSyncHeader } from './sync-header.ts';
+
+/** Reads a request of sync version 11: a header that says who is there, and a zstd body. */
+export async function readModernCall(call: OpenCall, headerText: string, context: CallContext): Promise<IncomingCall> {
+  const { syncVersion, hostKey, sessionKey, clientVersion } = parseSyncHeader(headerText);
+  call.identify({ sessionKey, clientVersion });
+  // A header with an older version asks for plain answers. No client does it; the official server has it so.
+  const dress = syncVersion < 11 ? 'legacy' : 'modern';
+  const { method } = call;
+  if (method === 'hostKey') return { kind: 'login', dress, payload: await collect(call, loginBytesMax, context) };
+  const account = context.accounts.byHostKey(hostKey);
+  if (account === undefined) return refuseStranger(call, context);
+  const { name, folder } = account;
+  call.identify({ user: name });
+  const payload = await readPayload(call, folder, context);
+  if (payload === 'tooLarge') return { kind: 'uploadTooLarge', dress };
+  return { kind: 'message', message: { folder, method, dress, payload, hostKey, sessionKey, clientVersion } };
+}
+
+async function readPayload(call: OpenCall, folder: UserFolder, context: CallContext): Promise<Payload | 'tooLarge'> {
+  const { method } = call;
+  const bytesMax = sentBytesMax(method, context);
+  if (!isFileMethod(method)) return collect(call, bytesMax, context);
+  return receiveFile({ method, folder, coding: 'zstd' }, context, (file) =>
+    readBody(call.request, {
+      bytesMax,
+      stalledMsMax: context.stalledMsMax,
+      tooLong: () => tooLong(bytesMax),
+      take: (piece) => file.take(piece),
+      failure: file.failure,
+    }),
+  );
+}
+
+async function collect(call: OpenCall, bytesMax: number, context: CallContext): Promise<Payload & { kind: 'bytes' }> {
+  const body = new ByteCollector();
+  await readBody(call.request, {
+    bytesMax,
+    stalledMsMax: context.stalledMsMax,
+    tooLong: () => tooLong(bytesMax),
+    take: (piece) => body.take(piece),
+  });
+  if (body.byteLength === 0) throw new SyncError('malformedRequest', 'Cannot read the request: it has no body');
+  return { kind: 'bytes', bytes: body.release(), coding: 'zstd' };
+}
+
+/**
+ * What an unknown host key hears: as in the official server a body that does not decompress is told first. Only a
+ * little of it is looked at, and nothing is kept.
+ */
+async function refuseStranger(call: OpenCall, context: CallContext): Promise<never> {
+  try {
+    openPayload(await collect(call, strangerBytesMax, context), strangerInflatedBytesMax);
+  } catch (error) {
+    const isMuch = error instanceof SyncError && error.code === 'payloadTooLarge';
+    if (!isMuch) throw error;
+  }
+  throw unknownHostKey();
+}
