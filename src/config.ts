@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import { homedir } from 'node:os';
 import path from 'node:path';
 import { hostKeyOf, type UserSetting } from './accounts/accounts.ts';
 import type { StoredPassword } from './accounts/password.ts';
@@ -95,6 +96,19 @@ export interface ConfigSurroundings {
   readonly platform: NodeJS.Platform;
 }
 
+/** What this process was started with. */
+export function currentSurroundings(): ConfigSurroundings {
+  return { env: process.env, homeFolder: homeFolder(), platform: process.platform };
+}
+
+function homeFolder(): string | undefined {
+  try {
+    return homedir() || undefined;
+  } catch {
+    return undefined; // An account without one, as in some containers.
+  }
+}
+
 /** Reads all settings. Nothing is touched; problems of all variables come together. */
 export function readConfig({ env, homeFolder, platform }: ConfigSurroundings): ConfigReading {
   const problems: string[] = [];
@@ -141,7 +155,8 @@ function readUsers(
       warnings.push(`${name} is not read. Did you mean SYNC_USER1?`);
     }
   }
-  if (variables.length === 0) problems.push('SYNC_USER1 is not set. Set it to a name and a password, as in ann:secret.');
+  if (variables.length === 0)
+    problems.push('SYNC_USER1 is not set. Set it to a name and a password, as in ann:secret.');
   const areHashed = isYes(env['PASSWORDS_HASHED']);
   const users = new Map<string, UserSetting>();
   for (const variable of variables) {

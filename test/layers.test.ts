@@ -7,7 +7,9 @@ const SRC = path.join(import.meta.dirname, '../src');
 
 /** From the wire down. An import points to the same layer or to a lower line; layers on one line ignore each other. */
 const LAYERS: readonly (readonly string[])[] = [
-  ['main.ts', 'config.ts', 'cli'],
+  ['main.ts'],
+  ['cli'],
+  ['config.ts'],
   ['transport'],
   ['accounts'],
   ['worker'],
@@ -22,9 +24,9 @@ const LAYERS: readonly (readonly string[])[] = [
 /** What only some layers may know of. */
 const KEPT_TO: readonly { readonly packages: RegExp; readonly layers: readonly string[] }[] = [
   { packages: /^(?:fastify|@fastify\/.*|node:https?|node:http2)$/, layers: ['main.ts', 'cli', 'transport'] },
-  { packages: /^node:sqlite$/, layers: ['collection', 'media', 'storage'] },
+  { packages: /^node:sqlite$/, layers: ['collection', 'collection/format', 'media', 'storage'] },
   { packages: /^@sqlite\.org\/sqlite-wasm$/, layers: ['collection', 'collection/wasm'] },
-  { packages: /^@bufbuild\/protobuf(?:\/.*)?$/, layers: ['collection/format'] },
+  { packages: /^@bufbuild\/protobuf(?:\/.*)?$/, layers: ['collection', 'collection/format'] },
 ];
 
 interface Import {
@@ -33,7 +35,8 @@ interface Import {
   readonly to: string;
 }
 
-const FILES = globSync('**/*.ts', { cwd: SRC }).filter((file) => !file.endsWith('.test.ts'));
+/** The program: without tests, which stand beside it, and without what only tests use. */
+const FILES = globSync('**/*.ts', { cwd: SRC }).filter((file) => !/\.test\.ts$|(?:^|\/)testing\//.test(file));
 const IMPORTS: readonly Import[] = FILES.flatMap(readImports);
 const INNER_IMPORTS = IMPORTS.filter(({ to }) => to.endsWith('.ts'));
 

@@ -47,7 +47,7 @@ export class RunOutcome {
     const lines = [...[...this.#totals].map(([name, count]) => `${name} ${count}`), `duration_ms ${durationMs}`];
     return lines.map((message) => ({
       type: 'test:diagnostic',
-      data: { nesting: 0, message, level: 'info', tags: [], file: undefined },
+      data: { nesting: 0, message, level: 'info' },
     }));
   }
 

@@ -62,7 +62,10 @@ export class Accounts {
     const user = this.#byName.get(name);
     const isRight = await this.#passwords.matches(password, user?.password ?? this.#stranger);
     if (user === undefined || !isRight) {
-      throw new SyncError('hostKeyRejected', `Cannot log in ${JSON.stringify(name.slice(0, 100))}: wrong name or password`);
+      throw new SyncError(
+        'hostKeyRejected',
+        `Cannot log in ${JSON.stringify(name.slice(0, 100))}: wrong name or password`,
+      );
     }
     return user.hostKey;
   }

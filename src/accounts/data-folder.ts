@@ -71,7 +71,8 @@ function problemsOfNames(base: string, users: readonly NamedUser[]): string[] {
     const folded = foldedName(user.name);
     const namesake = seen.get(folded);
     if (namesake === undefined) seen.set(folded, user);
-    else problems.push(`${user.variable} would share a folder with ${namesake.variable} on this disk. Use another name.`);
+    else
+      problems.push(`${user.variable} would share a folder with ${namesake.variable} on this disk. Use another name.`);
   }
   return problems;
 }

@@ -54,7 +54,10 @@ async function hashMatches(given: string, hash: PasswordHash): Promise<boolean> 
     case 'unusable':
       return false;
     case 'pbkdf2':
-      return timingSafeEqual(await pbkdf2Async(given, hash.salt, hash.rounds, hash.hash.length, hash.digest), hash.hash);
+      return timingSafeEqual(
+        await pbkdf2Async(given, hash.salt, hash.rounds, hash.hash.length, hash.digest),
+        hash.hash,
+      );
     case 'argon2id': {
       const computed = await argon2Async('argon2id', {
         message: given,

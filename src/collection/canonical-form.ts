@@ -35,11 +35,23 @@ const DECLARATIONS = `
   WHERE lower(tbl_name) IN (${TABLE_LIST}) AND sql LIKE '%unicase%'
 `;
 
-// An add-on's index of its own making on a big table. SQLite could not write that table while it exists.
-const FOREIGN_INDEXES = `
-  SELECT name FROM sqlite_schema
-  WHERE type = 'index' AND sql LIKE '%unicase%'
-    AND lower(tbl_name) IN ('cards', 'col', 'config', 'graves', 'notes', 'revlog')
+// Anki's own indexes on the six tables. Entries of any other one would go to the wrong place while the collation is out.
+const ANKI_INDEXES = [
+  'idx_decks_name',
+  'idx_fields_name_ntid',
+  'idx_notetypes_name',
+  'idx_notetypes_usn',
+  'idx_templates_name_ntid',
+  'idx_templates_usn',
+];
+
+// And a big table with an index by the collation could not be written at all.
+const UNUSABLE_INDEXES = `
+  SELECT name, sql FROM sqlite_schema
+  WHERE type = 'index' AND sql IS NOT NULL AND (
+    (lower(tbl_name) IN (${TABLE_LIST}) AND lower(name) NOT IN (${ANKI_INDEXES.map((name) => `'${name}'`).join(', ')}))
+    OR (lower(tbl_name) IN ('cards', 'col', 'config', 'graves', 'notes', 'revlog') AND sql LIKE '%unicase%')
+  )
 `;
 
 const TABLE_DECLARATIONS = `
@@ -59,17 +71,21 @@ const NAME_COLUMN = /([(,]\s*)(["'`[]?)(name|tag)["'`\]]?\s+text\b(?:\s+not\s+nu
  * connection without others beside it. Statements prepared earlier are prepared again by SQLite when they next run.
  *
  * Returns the texts for `putBackCollation`. Throws if a declaration still speaks of `unicase` afterwards; the caller
- * rolls back. An index with that collation on one of the big tables is dropped: Anki has none, and SQLite here could
- * not keep it in order. Measured: 0.1 to 0.25 ms.
+ * rolls back. The `unusableIndexes` are dropped. Measured: 0.1 to 0.25 ms.
  */
 export function takeOutCollation(db: DatabaseSync): SchemaText[] {
-  for (const { name } of readTexts(db, FOREIGN_INDEXES)) db.exec(`DROP INDEX ${quoteName(name)}`);
+  for (const name of unusableIndexes(db)) db.exec(`DROP INDEX ${quoteName(name)}`);
   const originals = readTexts(db, DECLARATIONS);
   const stripped = originals.map(({ name, sql }) => ({ name, sql: withoutCollation(sql) }));
   const leftOver = stripped.find(({ sql }) => /unicase/i.test(sql));
   if (leftOver !== undefined) throw new Error(`Cannot take the collation out of ${leftOver.name}: ${leftOver.sql}`);
   writeDeclarations(db, stripped);
   return originals;
+}
+
+/** Indexes of add-ons that SQLite without the collation cannot keep in order. They speed up queries that we do not have. */
+export function unusableIndexes(db: DatabaseSync): string[] {
+  return readTexts(db, UNUSABLE_INDEXES).map(({ name }) => name);
 }
 
 /** Puts the declarations back as they were, before COMMIT. Rows must have been treated as `CollectionForm` says. */

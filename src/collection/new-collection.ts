@@ -96,7 +96,7 @@ export async function createCollection(collectionPath: string, { nowMs }: { nowM
   const temp = `${collectionPath}.${randomUUID()}.tmp`;
   try {
     writeSchema11(temp, nowMs);
-    await upgradeFile(temp, Math.floor(nowMs / 1000), (db) => insertStock(db, nowMs));
+    await upgradeFile(temp, { nowSecs: Math.floor(nowMs / 1000), after: (db) => insertStock(db, nowMs) });
     replaceFile(temp, collectionPath);
   } catch (error) {
     for (const suffix of ['', '-journal', '-wal']) rmSync(temp + suffix, { force: true });

@@ -1,7 +1,17 @@
 import { DatabaseSync } from 'node:sqlite';
-import { takeOutCollation, toWorkingForm } from './canonical-form.ts';
+import { takeOutCollation } from './canonical-form.ts';
 import { checkIn } from './check-in.ts';
 import { upgradeToSchema18 } from './format/upgrade.ts';
+
+/** What to do besides, within the same transaction. */
+export interface UpgradeSteps {
+  /** Current time, epoch seconds: the `mod` of objects that the conversion has to change. */
+  readonly nowSecs: number;
+  /** On the old schema, before anything else. */
+  readonly before?: (db: DatabaseSync) => void;
+  /** On schema 18, where every name can be read and written. */
+  readonly after?: (db: DatabaseSync) => void;
+}
 
 /**
  * Brings a collection of schema 11, or 14 to 17, to schema 18, in place and in canonical form: one transaction, then a
@@ -9,31 +19,35 @@ import { upgradeToSchema18 } from './format/upgrade.ts';
  *
  * Objects that the conversion has to change (a deck renamed, an ease repaired) get the usn of the collection, so that
  * devices hear of them with their next sync; `mod`, `scm` and `usn` of the collection stay. Throws `FormatError` for
- * objects that Anki could not read either. `complete` may add to the result within the same transaction. Nobody else may have the file open. For the heavy-work thread.
+ * objects that Anki could not read either. Nobody else may have the file open. For the heavy-work thread.
  */
-export async function upgradeFile(
-  collectionPath: string,
-  nowSecs: number,
-  complete: (db: DatabaseSync) => void = () => {},
-): Promise<void> {
-  const db = new DatabaseSync(collectionPath, { enableForeignKeyConstraints: false });
+export async function upgradeFile(collectionPath: string, { nowSecs, before, after }: UpgradeSteps): Promise<void> {
+  changeDurably(collectionPath, (db) => {
+    before?.(db);
+    takeOutCollation(db);
+    upgradeToSchema18(db, { usnForChanged: usnOf(db), nowSecs });
+    after?.(db);
+  });
+  await checkIn(collectionPath);
+}
+
+/** Runs `body` in a transaction on a file that nobody else has open, and leaves it alone in its folder, on the disk. */
+export function changeDurably(file: string, body: (db: DatabaseSync) => void): void {
+  const db = new DatabaseSync(file, { enableForeignKeyConstraints: false });
   try {
     db.exec(`
       PRAGMA locking_mode=EXCLUSIVE;
       PRAGMA trusted_schema=OFF;
       PRAGMA temp_store=MEMORY;
       PRAGMA synchronous=FULL;
+      BEGIN IMMEDIATE;
     `);
-    db.exec('BEGIN IMMEDIATE');
-    takeOutCollation(db);
-    toWorkingForm(db);
-    upgradeToSchema18(db, { usnForChanged: usnOf(db), nowSecs });
-    complete(db);
+    body(db);
     db.exec('COMMIT');
+    db.exec('PRAGMA wal_checkpoint(TRUNCATE)'); // Closing does it too, but does not say when the disk is full.
   } finally {
     db.close();
   }
-  await checkIn(collectionPath);
 }
 
 function usnOf(db: DatabaseSync): number {

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
 import { type FileHandle, open, rm } from 'node:fs/promises';
-import type { Readable } from 'node:stream';
-import { crc32 } from 'node:zlib';
+import { pipeline, Readable } from 'node:stream';
+import { crc32, createInflateRaw } from 'node:zlib';
 import yauzl from 'yauzl';
 import { messageOf, SyncError } from '../errors.ts';
 import { MiB, mediaFileBytesMax, mediaMetaBytesMax } from '../limits.ts';
@@ -34,11 +35,13 @@ interface ZipEntry {
  * wrong with it is a `malformedRequest`; too much of it is `payloadTooLarge`. A failing disk is neither.
  */
 export class UploadZip implements AsyncDisposable {
+  readonly #file: string;
   readonly #zip: yauzl.ZipFile;
   readonly #entries: ReadonlyMap<string, ZipEntry>;
   #contentBytesLeft = zipContentBytesMax;
 
-  private constructor(zip: yauzl.ZipFile, entries: ReadonlyMap<string, ZipEntry>) {
+  private constructor(file: string, zip: yauzl.ZipFile, entries: ReadonlyMap<string, ZipEntry>) {
+    this.#file = file;
     this.#zip = zip;
     this.#entries = entries;
   }
@@ -54,7 +57,7 @@ export class UploadZip implements AsyncDisposable {
       try {
         const entries: yauzl.Entry[] = [];
         for await (const entry of zip.eachEntry()) entries.push(entry);
-        return new UploadZip(zip, checkEntries(entries, directory));
+        return new UploadZip(file, zip, checkEntries(entries, directory));
       } catch (error) {
         zip.close();
         throw error;
@@ -68,11 +71,11 @@ export class UploadZip implements AsyncDisposable {
    */
   async meta(): Promise<Buffer> {
     return refusing(async () => {
-      const { stream, entry } = await this.#stream(META);
+      const { entry, start } = await this.#locate(META);
       const pieces: Buffer[] = [];
       let bytes = 0;
       let crc = 0;
-      for await (const piece of stream as AsyncIterable<Buffer>) {
+      for await (const piece of openContent(this.#file, entry, start) as AsyncIterable<Buffer>) {
         pieces.push(piece);
         bytes += piece.length;
         if (bytes > mediaMetaBytesMax) return Buffer.concat(pieces).subarray(0, mediaMetaBytesMax);
@@ -86,22 +89,20 @@ export class UploadZip implements AsyncDisposable {
   /** Writes the content of an entry to a new file. Refused when it is empty, too long or damaged. */
   async extract(name: string, target: string): Promise<ReceivedContent> {
     return refusing(async () => {
-      const { stream, entry } = await this.#stream(name);
-      if (entry.uncompressedSize === 0) throw malformed(`entry ${name} is empty`);
-      if (entry.uncompressedSize > mediaFileBytesMax)
-        throw malformed(`entry ${name} is larger than a media file may be`);
-      this.#contentBytesLeft -= entry.uncompressedSize;
+      const { entry, start } = await this.#locate(name);
+      const declared = entry.uncompressedSize;
+      if (declared === 0) throw malformed(`entry ${name} is empty`);
+      if (declared > mediaFileBytesMax) throw malformed(`entry ${name} is larger than a media file may be`);
+      this.#contentBytesLeft -= declared;
       if (this.#contentBytesLeft < 0) throw tooLarge(`it holds more than ${zipContentBytesMax} bytes`);
       try {
         await using handle = await open(target, 'wx');
-        const { sha1, size, crc } = await writeHashed(stream, handle, entry.uncompressedSize);
-        if (size !== entry.uncompressedSize || crc !== entry.crc32) throw malformed(`entry ${name} is damaged`);
+        const { sha1, size, crc } = await writeHashed(openContent(this.#file, entry, start), handle, declared);
+        if (size !== declared || crc !== entry.crc32) throw malformed(`entry ${name} is damaged`);
         return { sha1, size, path: target };
       } catch (error) {
         await rm(target, { force: true });
         throw error;
-      } finally {
-        stream.destroy();
       }
     });
   }
@@ -110,7 +111,8 @@ export class UploadZip implements AsyncDisposable {
     this.#zip.close();
   }
 
-  async #stream(name: string): Promise<{ stream: Readable; entry: yauzl.Entry }> {
+  // An entry that may be read, and where its content starts.
+  async #locate(name: string): Promise<{ entry: yauzl.Entry; start: number }> {
     const found = this.#entries.get(name);
     if (found === undefined) throw malformed(`it has no entry ${name}`);
     const { entry, spaceEnd } = found;
@@ -119,8 +121,18 @@ export class UploadZip implements AsyncDisposable {
     }
     const { fileDataStart } = await this.#zip.readLocalFileHeaderPromise(entry, { minimal: true });
     if (fileDataStart + entry.compressedSize > spaceEnd) throw malformed(`entry ${name} overlaps another one`);
-    return { stream: await this.#zip.openReadStreamPromise(entry), entry };
+    return { entry, start: fileDataStart };
   }
+}
+
+// yauzl finds the content; the bytes come through Node's own streams, because those of yauzl 3.4 can still emit an error
+// after they were destroyed, when nobody listens any more, and that ends the process.
+function openContent(file: string, entry: yauzl.Entry, start: number): Readable {
+  if (entry.compressedSize === 0) return Readable.from([]);
+  const raw = createReadStream(file, { start, end: start + entry.compressedSize - 1 });
+  if (entry.compressionMethod === STORED) return raw;
+  // The reader of the last stream hears of all errors.
+  return pipeline(raw, createInflateRaw({ chunkSize: 64 * 1024 }), () => {});
 }
 
 async function readDirectory(file: string): Promise<ZipDirectory> {

@@ -30,19 +30,21 @@ export function readBody(request: IncomingMessage, reading: BodyReading): Promis
   return new Promise((resolve, reject) => {
     let byteLength = 0;
     let isSettled = false;
-    const settle = (error?: unknown): void => {
+    const settle = (error?: unknown): undefined => {
       if (isSettled) return;
       isSettled = true;
       for (const [event, listener] of Object.entries(listeners)) request.off(event, listener);
       request.socket.setTimeout(0);
-      if (error === undefined) return resolve(byteLength);
-      request.pause();
-      reject(error);
+      if (error === undefined) {
+        resolve(byteLength);
+      } else {
+        request.pause();
+        reject(error);
+      }
     };
     const onData = (piece: Buffer): void => {
       byteLength += piece.length;
-      if (byteLength > reading.bytesMax) return settle(reading.tooLong());
-      const wait = tryTake(reading, piece, settle);
+      const wait = byteLength > reading.bytesMax ? settle(reading.tooLong()) : tryTake(reading, piece, settle);
       if (wait === undefined) return;
       request.pause();
       wait.then(() => isSettled || request.resume(), settle);
@@ -90,7 +92,8 @@ export class ByteCollector {
 
   take(piece: Uint8Array): undefined {
     const needed = this.#byteLength + piece.length;
-    if (needed > this.#buffer.byteLength) this.#buffer = this.#buffer.transfer(Math.max(needed, 2 * this.#buffer.byteLength));
+    if (needed > this.#buffer.byteLength)
+      this.#buffer = this.#buffer.transfer(Math.max(needed, 2 * this.#buffer.byteLength));
     new Uint8Array(this.#buffer).set(piece, this.#byteLength);
     this.#byteLength = needed;
   }

@@ -28,7 +28,12 @@ export function clientAddress(request: IncomingMessage, source: AddressSource): 
 export function toldAddress(values: readonly string[], source: AddressSource): string | undefined {
   const isList = source === 'RightmostXForwardedFor';
   if (!isList && values.length !== 1) return undefined;
-  const text = values.at(-1)?.split(',').at(isList ? -1 : 0)?.trim() ?? '';
+  const text =
+    values
+      .at(-1)
+      ?.split(',')
+      .at(isList ? -1 : 0)
+      ?.trim() ?? '';
   const address = source === 'CloudFrontViewerAddress' ? text.slice(0, Math.max(0, text.lastIndexOf(':'))) : text;
   const bare = address.replace(/^\[(.*)\]$/, '$1');
   return isIP(bare) === 0 ? undefined : plain(bare);

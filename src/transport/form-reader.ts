@@ -1,11 +1,6 @@
-import { Busboy, type BusboyFileStream } from '@fastify/busboy';
+import { Busboy, type BusboyFileStream, type BusboyInstance } from '@fastify/busboy';
 import { SyncError } from '../errors.ts';
-import {
-  formFieldBytesMax,
-  formPartHeaderBytesMax,
-  formPartHeaderLinesMax,
-  formPartsMax,
-} from './http-limits.ts';
+import { formFieldBytesMax, formPartHeaderBytesMax, formPartHeaderLinesMax, formPartsMax } from './http-limits.ts';
 import type { Spool } from './spool.ts';
 
 /** Name of the part that holds the payload. */
@@ -31,13 +26,15 @@ export interface Form {
  * - Rust clients (2.1.28 to 2.1.56) send the payload first, before anything says what it is and whose.
  */
 export class FormReader implements AsyncDisposable {
-  readonly #parser: Busboy;
+  readonly #parser: BusboyInstance;
   readonly #boundary: string;
   readonly #fields = new Map<string, string>();
   readonly #finished: Promise<void>;
   readonly #fail: (error: unknown) => void;
   #failed = false;
   #payload: Spool | undefined;
+  /** The last piece of a payload can still be on its way into the spool when the parser has finished. */
+  #spooling: Promise<void> = Promise.resolve();
   #tail = Buffer.alloc(0);
 
   /** `openSpool` is called when a payload begins, with the fields that came before it; it may refuse by throwing. */
@@ -80,11 +77,13 @@ export class FormReader implements AsyncDisposable {
     if (closing !== '') await this.#write(Buffer.from(closing, 'latin1'));
     this.#parser.end();
     await this.#finished;
+    await this.#spooling;
     return { fields: this.#fields, payload: this.#payload };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#fail(malformed('it was given up'));
+    await this.#spooling;
     await this.#payload?.[Symbol.asyncDispose]();
   }
 
@@ -117,12 +116,12 @@ export class FormReader implements AsyncDisposable {
       const wait = spool.take(piece);
       if (wait === undefined) return;
       file.pause();
-      wait.then(() => file.resume(), this.#fail);
+      this.#spooling = wait.then(() => void file.resume(), this.#fail);
     });
   }
 }
 
-function newParser(contentType: string): Busboy {
+function newParser(contentType: string): BusboyInstance {
   return new Busboy({
     headers: { 'content-type': contentType },
     isPartAFile: (name) => name === payloadName,

@@ -1,10 +1,9 @@
 import { SyncError } from '../errors.ts';
-import { loginBytesMax } from '../limits.ts';
+import { KiB, loginBytesMax } from '../limits.ts';
 import type { Message, Payload } from '../protocol/message.ts';
 import type { UserFolder } from '../user-folder.ts';
 import { readBody } from './body-reader.ts';
 import { type Form, FormReader } from './form-reader.ts';
-import { KiB } from '../limits.ts';
 import {
   type CallContext,
   type IncomingCall,

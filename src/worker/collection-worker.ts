@@ -2,7 +2,7 @@ import { workerData } from 'node:worker_threads';
 import { PreparationNeeded, UserCollection } from '../collection/user-collection.ts';
 import { answerCollectionMessage } from '../protocol/answer.ts';
 import { acceptUpload } from '../protocol/full-upload.ts';
-import { answerMediaMessage } from '../protocol/media/answer.ts';
+import { answerMediaMessage } from '../protocol/media/media-messages.ts';
 import type { UserFolder } from '../user-folder.ts';
 import type { CollectionCalls, CollectionWorkerData } from './collection-calls.ts';
 import { MediaHandle } from './media-handle.ts';

@@ -2,15 +2,12 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, suite, test } from 'node:test';
-import { collectionContent } from '../exchanges/collection-content.ts';
-import { differences } from '../exchanges/differences.ts';
-import { asObject, type Json, parseLossless } from '../exchanges/lossless-json.ts';
-import { zipEntries } from '../exchanges/zip-entries.ts';
 import { Clock } from '../support/clock/clock.ts';
 import { skipWithoutClock } from '../support/clock/clock-library.ts';
 import type { RawReply } from '../support/raw-client.ts';
 import { type Server, serverUnderTest, startServer } from '../support/server.ts';
 import { Random } from './random.ts';
+import { jsonOf, RawComparison } from './raw-comparison.ts';
 import { type RawStep, rawHistory } from './raw-history.ts';
 import { historySeeds, testIsLong } from './seeds.ts';
 
@@ -52,6 +49,7 @@ async function compareHistory(seed: number, clock: Clock, servers: readonly [Ser
   if (oracle === undefined || subject === undefined) throw new Error('two servers');
   clock.set(startMs);
   const history = rawHistory(random, collection, syncsPerHistory, clock);
+  const comparison = new RawComparison();
   const past: string[] = [];
   for (let next = history.next(); !next.done; ) {
     const step = next.value;
@@ -60,7 +58,7 @@ async function compareHistory(seed: number, clock: Clock, servers: readonly [Ser
     const [expected, actual] = await Promise.all([oracle, subject].map((client) => client.post(step.path, step.body)));
     if (expected === undefined || actual === undefined) throw new Error('two answers');
     past.push(describe(past.length, step, expected));
-    const found = differences(comparable(step, actual), comparable(step, expected));
+    const found = comparison.differences(step, actual, expected);
     if (found.length > 0) {
       const shown = past.slice(-stepsShown).join('\n');
       assert.fail(
@@ -74,45 +72,4 @@ async function compareHistory(seed: number, clock: Clock, servers: readonly [Ser
 function describe(index: number, step: RawStep, answer: RawReply): string {
   const body = typeof step.body === 'string' ? step.body : `${step.body.length} bytes`;
   return `${index} +${step.afterMs} ms ${step.path} [${step.sessionKey}] ${body.slice(0, 4000)} → ${answer.status} ${String(jsonOf(step, answer) === undefined ? '' : answer.body).slice(0, 600)}`;
-}
-
-function jsonOf(step: RawStep, answer: RawReply): Json | undefined {
-  const isJson = answer.status === 200 && !/upload$|download$|downloadFiles$/.test(step.path);
-  return isJson ? parseLossless(answer.body.toString()) : undefined;
-}
-
-/** Everything in an answer that a client can notice. The texts of refusals are each server's own. */
-function comparable(step: RawStep, answer: RawReply): unknown {
-  if (answer.status !== 200) return { status: answer.status };
-  switch (step.path) {
-    case 'sync/upload':
-      return answer.body.toString();
-    case 'sync/download':
-      return collectionContent(answer.body);
-    case 'msync/downloadFiles':
-      return zipEntries(answer.body);
-    case 'sync/applyChanges':
-      return sorted(parseLossless(answer.body.toString()));
-    case 'msync/begin':
-      return { ...asObject(parseLossless(answer.body.toString()), 'begin'), data: 'names the key' };
-    default:
-      return parseLossless(answer.body.toString());
-  }
-}
-
-/** Small objects come in the order of some index, which no client looks at. */
-function sorted(changes: Json): unknown {
-  const { models, decks, tags, ...rest } = asObject(changes, 'changes');
-  const byId = (list: Json | undefined) =>
-    Array.isArray(list)
-      ? Object.fromEntries(list.map((item) => [JSON.stringify(asObject(item, 'object').id), item]))
-      : list;
-  const [deckList, configList] = Array.isArray(decks) ? decks : [];
-  return {
-    ...rest,
-    models: byId(models),
-    decks: byId(deckList),
-    configs: byId(configList),
-    tags: Array.isArray(tags) ? tags.toSorted() : tags,
-  };
 }

@@ -252,10 +252,7 @@ class RawWriter {
         yield this.step(`sync/${method}`, smallestBodies[method] ?? '{}', { key: '' });
         return;
       case 'unreadable':
-        yield this.step(
-          `sync/${method}`,
-          this.#random.pick(['{', '', '[1]', 'null', '"text"', '{"chunk":3,"changes":[],"client":{}}']),
-        );
+        yield this.step(`sync/${method}`, this.#random.pick(unreadableBodies));
         return;
       case 'chunk':
         yield this.step('sync/chunk', '{"_pad":null}');
@@ -376,6 +373,9 @@ const smallestBodies: Readonly<Record<string, string>> = {
   sanityCheck2: '{"client":[[0,0,0],0,0,0,0,0,0,0]}',
   finish: '{"_pad":null}',
 };
+
+/** Refused for every method. Without arguments this server is content with any JSON, unlike the official one. */
+const unreadableBodies = ['{', '', '{"chunk":3,', '{"client":[[0,0,0],0]} and more', '{"a":"\\ud800', '\ufeff{}'];
 
 function forget(contents: Contents, graves: Json): void {
   if (graves === null) return;

@@ -4,6 +4,12 @@ import type { Device, DeviceState } from './device.ts';
 
 const differencesShown = 20;
 
+/** What no server keeps as it was. */
+const neverKept: readonly RegExp[] = [
+  // A third interval of Anki 2.1.15 that means nothing; schema 18 has only two.
+  /^options\/\d+\/new\/ints\/2$/,
+];
+
 /** What a server writes for keys that the sender did not know. */
 const defaultTexts: ReadonlySet<string> = new Set(['null', 'false', '0', '""']);
 /** The same for settings of decks whose default says something. */
@@ -11,6 +17,7 @@ const optionDefaults: ReadonlyMap<string, string> = new Map([
   ['desiredRetention', '0.9'],
   ['sm2Retention', '0.9'],
   ['waitForAudio', 'true'],
+  ['return', 'true'],
 ]);
 
 /**
@@ -56,7 +63,7 @@ export function compareStates(
   const paths = new Set([...one.facts.keys(), ...other.facts.keys()]);
   const differences: string[] = [];
   for (const path of [...paths].sort()) {
-    if (options.except?.some((exception) => exception.test(path))) continue;
+    if ([...neverKept, ...(options.except ?? [])].some((exception) => exception.test(path))) continue;
     const [mine, theirs] = [one.facts.get(path), other.facts.get(path)];
     if (mine === theirs) continue;
     if (mayBeUnknown(path) && isUnknownTo(path, mine, theirs, options.sameRelease)) continue;

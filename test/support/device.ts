@@ -284,6 +284,12 @@ export class Device {
     return this.#ask('forget', { cards });
   }
 
+  /** Lets days pass: they are counted from the creation of the collection, which moves back. */
+  async makeOlder(days: number): Promise<void> {
+    await this.#ask('make_older', { days });
+    await this.restart(); // The library remembers when the collection was made.
+  }
+
   // -- decks and their options
 
   addDeck(name: string): Promise<number> {

@@ -10,11 +10,16 @@ export function childEnvironment(more: Readonly<Record<string, string>> = {}): R
 }
 
 /**
- * A time zone in which it is about noon. Anki's day begins at 4 in the morning: without this, tests would see the day
- * roll over once a day, and could not move the beginning of the day to either side of now.
+ * A time zone in which it is about noon. Anki's day begins at 4 in the morning: without this, tests that run at that
+ * time would see the day roll over half-way.
  */
 export function middayZone(now: Date): string {
   // POSIX counts westwards: UTC+3 is three hours behind Greenwich.
-  const hoursWest = now.getUTCHours() - 12;
-  return `UTC${hoursWest < 0 ? '-' : '+'}${Math.abs(hoursWest)}`;
+  const hours = hoursWest(now);
+  return `UTC${hours < 0 ? '-' : '+'}${Math.abs(hours)}`;
+}
+
+/** How far that zone lies west of Greenwich, negative for east. */
+export function hoursWest(now: Date): number {
+  return now.getUTCHours() - 12;
 }

@@ -11,7 +11,7 @@ export type TestLength = 'quick' | 'normal' | 'long';
 export const testLength: TestLength = parseLength(process.env.TEST_LENGTH);
 
 /** Scenarios wait more than they compute: for the next second, for each other's processes. */
-const scenariosAtOnceMax = 6;
+const scenariosAtOnceMax = 4;
 const scenarioMsMax = 5 * 60 * 1000;
 
 const allVersions: readonly ClientVersion[] = CLIENT_RELEASES.map((release) => release.version);
@@ -98,7 +98,7 @@ export function describeScenarios(topic: string, file: string, define: (define: 
     },
   });
   if (process.env.LIST_SCENARIOS !== undefined) {
-    for (const record of records) console.log(JSON.stringify(record));
+    for (const record of records) process.stdout.write(`${JSON.stringify(record)}\n`);
   } else runCases(topic, cases);
 }
 

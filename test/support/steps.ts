@@ -56,5 +56,7 @@ export async function pairInSync(
   await phone.addNotes(notes);
   await uploadAll(phone);
   await downloadAll(laptop);
+  // Anki 2.1.15 writes the ids of its first notetypes as texts, and takes the numbers that come back for other notetypes.
+  if (phone.version === '2.1.15') await phone.download();
   return [phone, laptop];
 }

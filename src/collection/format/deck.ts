@@ -46,15 +46,15 @@ export interface Deck {
   readonly kind: Uint8Array;
 }
 
-const commonKeyList =
-  'id mod name usn lrnToday revToday newToday timeToday collapsed browserCollapsed desc md dyn return';
+const commonKeyList = 'id mod name usn lrnToday revToday newToday timeToday collapsed browserCollapsed desc md dyn';
 const normalKeyList = 'conf extendNew extendRev reviewLimit newLimit reviewLimitToday newLimitToday desiredRetention';
 const filteredKeyList = 'resched terms separate delays previewDelay previewAgainSecs previewHardSecs previewGoodSecs';
 
-const normalKeys = keySet(`${commonKeyList} ${normalKeyList}`);
-const filteredKeys = keySet(`${commonKeyList} ${filteredKeyList}`);
+/** `return` is an obsolete key that Anki forgets on reading. */
+const normalKeys = keySet(`${commonKeyList} return ${normalKeyList}`);
+const filteredKeys = keySet(`${commonKeyList} return ${filteredKeyList}`);
 /** Anki drops the keys of normal decks even from filtered ones, and not the other way round. */
-const keysOutsideOther = normalKeys;
+const keysOutsideOther = keySet(`${commonKeyList} ${normalKeyList}`);
 
 const u32Max = 2 ** 32 - 1;
 

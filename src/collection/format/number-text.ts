@@ -18,10 +18,18 @@ const floatDigitsMax = 9;
 
 function shortestFloat(single: number): number {
   for (let digits = 1; digits < floatDigitsMax; digits++) {
-    const candidate = Number(single.toPrecision(digits));
+    const candidate = roundedHalfEven(single, digits);
     if (Math.fround(candidate) === single) return candidate;
   }
-  return Number(single.toPrecision(floatDigitsMax));
+  return roundedHalfEven(single, floatDigitsMax);
+}
+
+/** `toPrecision` takes the larger of two equally near numbers; Anki takes the one with an even last digit. */
+function roundedHalfEven(single: number, digits: number): number {
+  const longer = single.toExponential(digits);
+  const [, head = '', last = '', exponent = ''] = /^(.*)(\d)(e.*)$/.exec(longer) ?? [];
+  const isTie = last === '5' && Number(longer) === single;
+  return isTie && /[02468]\.?$/.test(head) ? Number(head + exponent) : Number(single.toPrecision(digits));
 }
 
 /** `exponential` is `d.ddde±x`; between the bounds, both inclusive, the exponent is spelled out with zeros. */

@@ -54,9 +54,10 @@ def new_note(col, notetype, fields, tags, deck_id, guid):
     if hasattr(col, "add_note"):
         col.add_note(note, deck_id)
     else:
-        notetype["did"] = deck_id
+        usual, notetype["did"] = notetype["did"], deck_id
         if not col.addNote(note):
             raise ValueError("the note makes no card")
+        notetype["did"] = usual
     return note.id
 
 
@@ -158,9 +159,9 @@ def answer(col, card, ease):
     return col.db.scalar("select max(id) from revlog where cid = ?", card)
 
 
-@question
+@change
 def next_card(col, deck):
-    """The card that the review screen of this deck would show, or null."""
+    """The card that the review screen of this deck would show, or null. Opening a deck is a change: it is remembered."""
     col.decks.select(col.decks.id(deck))
     if hasattr(col.sched, "reset"):
         col.sched.reset()
@@ -200,6 +201,14 @@ def flag(col, cards, colour):
 @change
 def forget(col, cards):
     pick(col.sched, "schedule_cards_as_new", "forgetCards")(cards)
+
+
+@change
+def make_older(col, days):
+    """As if the collection had been made earlier, which is all that Anki counts days by. Needs a restart to be seen."""
+    col.db.execute("update col set crt = crt - ?", days * 86400)
+    if "crt" in vars(col):  # written back when an early release closes the collection
+        col.crt -= days * 86400
 
 
 # ---- decks and their options
@@ -453,8 +462,8 @@ def change_by_sql(col, statement, arguments=()):
 
 
 def times():
-    """Times never used before, in this process or another."""
-    second = (os.getpid() % 50_000) * 20_000 + random.randrange(5_000)
+    """Times never used before, in this process or another; zip files know none before 1980."""
+    second = 400_000_000 + (os.getpid() % 50_000) * 20_000 + random.randrange(5_000)
     while True:
         second += 2
         yield second

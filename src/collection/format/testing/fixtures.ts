@@ -43,8 +43,18 @@ export function openCollection(name: string): DatabaseSync & Disposable {
   return db;
 }
 
-/** What the official server hands out: `json/<collection>/<part>.json`. */
-export function readHandedOut(collection: string, part: string): JsonValue {
+/** Collections of which `json/` shows what the official server hands out, and where their files are. */
+export const handedOut = [
+  { name: 'anki-2.1.15', file: 'schema11-upgraded/anki-2.1.15' },
+  { name: 'fresh-empty', file: 'fresh-empty' },
+  { name: 'fresh-server', file: 'fresh-server' },
+  { name: 'medium', file: 'medium' },
+  { name: 'non-ascii-names', file: 'non-ascii-names' },
+  { name: 'rich', file: 'rich' },
+] as const;
+
+/** The objects that the official server hands out to a device that knows nothing: `json/<collection>/<part>.json`. */
+export function readHandedOut(collection: string, part: 'notetypes' | 'decks' | 'deck-configs'): JsonValue {
   return parseJson(read(`json/${collection}/${part}.json`).toString());
 }
 

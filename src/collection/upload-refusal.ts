@@ -1,0 +1,38 @@
+import { FormatError } from './format/format-error.ts';
+
+/** What is wrong with an uploaded file, in words for the log. */
+export class Refusal extends Error {
+  constructor(reason: string) {
+    super(reason);
+    this.name = 'Refusal';
+  }
+}
+
+/** SQLite's result codes that speak of this machine and not of the file: no memory, no space, no access. */
+const MACHINE_FAULTS = [
+  3, // SQLITE_PERM
+  5, // SQLITE_BUSY
+  6, // SQLITE_LOCKED
+  7, // SQLITE_NOMEM
+  9, // SQLITE_INTERRUPT
+  10, // SQLITE_IOERR
+  13, // SQLITE_FULL
+  14, // SQLITE_CANTOPEN
+];
+
+/**
+ * Why the file is refused, if that is what an error means: a check failed, SQLite could not read it, or an object in it
+ * is not in Anki's format. Undefined for faults of the server, which the client must not take for a broken collection.
+ */
+export function refusalOf(error: unknown): string | undefined {
+  if (error instanceof Refusal || error instanceof FormatError) return error.message;
+  if (!(error instanceof Error) || error.cause !== undefined) return undefined;
+  const code = sqliteCodeOf(error);
+  return code === undefined || MACHINE_FAULTS.includes(code & 0xff) ? undefined : `SQLite: ${error.message}`;
+}
+
+/** Extended result code, of the native SQLite or the one in WebAssembly. */
+function sqliteCodeOf(error: Error): number | undefined {
+  if ('errcode' in error && typeof error.errcode === 'number') return error.errcode;
+  return 'resultCode' in error && typeof error.resultCode === 'number' ? error.resultCode : undefined;
+}

@@ -1,0 +1,21 @@
+// Nothing here needs a new Node but the guard itself, which is why everything else is imported behind it.
+const nodeMajorMin = 26;
+
+if (Number.parseInt(process.versions.node, 10) < nodeMajorMin) {
+  console.error(
+    `anki-sync-server needs Node ${nodeMajorMin} or later; this is ${process.version}. Start it by bin/anki-sync-server or npm start.`,
+  );
+  process.exit(1);
+}
+
+const { currentSurroundings } = await import('./config.ts');
+const { runCommandLine } = await import('./cli/command-line.ts');
+const { Lanes } = await import('./accounts/lanes.ts');
+
+process.exitCode = await runCommandLine(
+  process.argv.slice(2),
+  currentSurroundings(),
+  ({ config, log }) => new Lanes({ inflatedBytesMax: config.inflatedBytesMax, log }),
+);
+// A connection that a client keeps open must not keep the process alive.
+process.exit();
