@@ -27,9 +27,7 @@ const NOTE_VERSIONS = 'SELECT id, mod, usn FROM notes WHERE id IN (SELECT value 
 
 /** Adds reviews. A review never changes, so one that is here already stays. */
 export function mergeReviews(work: SyncWork, reviews: readonly RevlogRow[]): void {
-  for (const [id, cardId, , ...rest] of reviews) {
-    work.counts.revlog += work.sql.run(ADD_REVIEW, id, cardId, work.session.serverUsn, ...rest);
-  }
+  for (const review of reviews) work.counts.revlog += work.sql.run(ADD_REVIEW, ...review);
 }
 
 /** Stores the cards that win over what is here. Neither their note nor their deck has to be there (yet). */
@@ -40,12 +38,12 @@ export function mergeCards(work: SyncWork, cards: readonly CardRow[]): void {
     cards.map((card) => card[cardColumn.id]),
   );
   for (const card of cards) {
-    const [id, , , , mtimeSecs] = card;
+    const [id, , , , mtimeSecs, usn] = card;
     const current = stored.get(id);
     if (!replacesStoredRow(current, mtimeSecs, work.session.clientUsn)) continue;
-    work.sql.run(PUT_CARD, ...card.with(cardColumn.usn, work.session.serverUsn));
+    work.sql.run(PUT_CARD, ...card);
     if (current === undefined) work.counts.cards += 1;
-    stored.set(id, { usn: work.session.serverUsn, mtimeSecs });
+    stored.set(id, { usn, mtimeSecs });
   }
 }
 
@@ -61,7 +59,7 @@ export function mergeNotes(work: SyncWork, notes: readonly NoteContent[]): void 
     if (!replacesStoredRow(current, note.mtimeSecs, work.session.clientUsn)) continue;
     putNote(work, note);
     if (current === undefined) work.counts.notes += 1;
-    stored.set(note.id, { usn: work.session.serverUsn, mtimeSecs: note.mtimeSecs });
+    stored.set(note.id, { usn: note.usn, mtimeSecs: note.mtimeSecs });
   }
 }
 
@@ -86,7 +84,7 @@ function putNote(work: SyncWork, note: NoteContent): void {
     note.guid,
     note.notetypeId,
     note.mtimeSecs,
-    work.session.serverUsn,
+    note.usn,
     joinNoteTags(splitNoteTags(note.tags)),
     fields.join(fieldSeparator),
     // Bound as text: the column's integer affinity turns what looks like a number into one, as Anki wants it.

@@ -20,14 +20,14 @@ export function mergeDeckConfig(work: SyncWork, json: JsonValue): void {
   const row = work.sql.get(`SELECT ${COLUMNS} FROM deck_config WHERE id = ?`, id);
   const stored = row === undefined ? undefined : toDeckConfig(row);
   if (!replacesStoredObject(stored, mtimeSecs)) return;
-  const { name, config } = deckConfigFromJson(json, stored);
+  const { name, usn, config } = deckConfigFromJson(json, stored);
   // No index lies over these names, so they may be written in any form of the file.
   work.sql.run(
     `INSERT OR REPLACE INTO deck_config (${COLUMNS}) VALUES (?, ?, ?, ?, ?)`,
     id,
     name,
     mtimeSecs,
-    work.session.serverUsn,
+    usn,
     config,
   );
 }

@@ -21,12 +21,13 @@ export function mergeDeck(work: SyncWork, json: JsonValue): void {
   const row = work.sql.get(`SELECT ${COLUMNS} FROM decks WHERE id = ?`, id);
   const stored = row === undefined ? undefined : toDeck(row);
   if (!replacesStoredObject(stored, mtimeSecs)) return;
-  const incoming = { ...deckFromJson(json, stored), usn: work.session.serverUsn };
+  const incoming = deckFromJson(json, stored);
   const name = uniqueName(incoming.name, '+', (candidate) => {
     const owner = work.deckNames.ownerOf(candidate);
     return owner !== undefined && owner !== String(id);
   });
-  const deck = name === incoming.name ? incoming : { ...incoming, name, mtimeSecs: work.nowSecs };
+  const deck =
+    name === incoming.name ? incoming : { ...incoming, name, mtimeSecs: work.nowSecs, usn: work.session.serverUsn };
   if (stored?.name === name) updateInPlace(work, deck);
   else rewrite(work, deck);
 }

@@ -31,7 +31,7 @@ export function mergeNotetype(work: SyncWork, json: JsonValue): void {
   const { id, mtimeSecs } = notetypeFromJson(json);
   const stored = readNotetype(work, id);
   if (!replacesStoredObject(stored, mtimeSecs)) return;
-  const incoming = { ...notetypeFromJson(json, stored), usn: work.session.serverUsn };
+  const incoming = notetypeFromJson(json, stored);
   if (stored !== undefined && !hasSameShape(stored, incoming)) {
     const detail = 'the number of its fields or templates changed, which takes a full sync';
     throw new SyncError('collectionInconsistent', `Cannot merge notetype ${id}: ${detail}`);
@@ -40,7 +40,8 @@ export function mergeNotetype(work: SyncWork, json: JsonValue): void {
     const owner = work.notetypeNames.ownerOf(candidate);
     return owner !== undefined && owner !== String(id);
   });
-  const renamed = name === incoming.name ? incoming : { ...incoming, name, mtimeSecs: work.nowSecs };
+  const renamed =
+    name === incoming.name ? incoming : { ...incoming, name, mtimeSecs: work.nowSecs, usn: work.session.serverUsn };
   if (stored !== undefined && hasSameNames(stored, renamed)) updateInPlace(work, renamed);
   else rewrite(work, renamed);
   work.notetypeShapes.delete(String(id));

@@ -41,11 +41,12 @@ export interface NoteContent {
   readonly guid: string;
   readonly notetypeId: ExactInteger;
   readonly mtimeSecs: ExactInteger;
+  readonly usn: number;
   /** Separated by blanks, as written by the client. */
   readonly tags: string;
   /** Separated by U+001F. */
   readonly fields: string;
 }
 
-/** Positions of the columns that merging looks at. */
-export const cardColumn = { id: 0, mtimeSecs: 4, usn: 5 } as const;
+/** Position of a column. */
+export const cardColumn = { id: 0 } as const;

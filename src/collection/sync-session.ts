@@ -37,3 +37,11 @@ export function abortEnds(active: SyncSession, sessionKey: string, nowMs: number
 export function isForgotten(active: SyncSession, nowMs: number, idleMsMax: number): boolean {
   return nowMs - active.lastSeenMs > idleMsMax;
 }
+
+/**
+ * Has the client seen more than the collection holds? Then an older copy was put in its place, and merging cannot tell
+ * what is missing: the next sync has to be a full one.
+ */
+export function clientIsAhead(session: Pick<SyncSession, 'clientUsn' | 'serverUsn'>): boolean {
+  return session.clientUsn > session.serverUsn;
+}

@@ -73,6 +73,7 @@ export function inspectUpload(file: string): Inspection {
 
 function inspectInTransaction(db: DatabaseSync): Inspection {
   const statements = new Statements(db);
+  checkOwnTables(statements);
   const toDrop = findCode(statements);
   for (const sql of toDrop.values()) db.exec(sql); // Before any statement that would run a trigger.
   const { version, mtimeMs } = checkShape(db, statements);
@@ -93,6 +94,16 @@ function inspectInTransaction(db: DatabaseSync): Inspection {
     toDrop,
     hasPendingUsns: version === 18 && SYNCED_TABLES.some((table) => hasPending(statements, table)),
   };
+}
+
+/** SQLite's own tables, which the inspection itself rewrites: damage in their pages would not outlast that. */
+function checkOwnTables(statements: Statements): void {
+  const names = statements.all(
+    "SELECT name FROM sqlite_schema WHERE type = 'table' AND name LIKE 'sqlite\\_%' ESCAPE '\\'",
+  );
+  for (const name of ['sqlite_schema', ...names.map(([one]) => String(one))]) {
+    expectOk(statements, `PRAGMA integrity_check(${quoteName(name)})`);
+  }
 }
 
 /** Triggers and views run inside other people's statements; Anki has none. Virtual tables are code too, and not here. */
@@ -145,8 +156,7 @@ function columnsOf(db: DatabaseSync, table: string): Column[] {
 function checkIntegrity(db: DatabaseSync, statements: Statements, unicaseTables: readonly string[]): void {
   db.exec('SAVEPOINT all_tables');
   for (const name of unicaseTables) db.exec(`DROP TABLE ${quoteName(name)}`);
-  const found = statements.get('PRAGMA integrity_check(1)')?.[0];
-  if (found !== 'ok') throw new Refusal(`integrity check: ${found}`);
+  expectOk(statements, 'PRAGMA integrity_check(1)');
   db.exec('ROLLBACK TO all_tables; RELEASE all_tables');
 }
 
@@ -161,6 +171,11 @@ function checkObjects(db: DatabaseSync, statements: Statements): void {
   db.exec('SAVEPOINT all_objects');
   downgradeToSchema11(db);
   db.exec('ROLLBACK TO all_objects; RELEASE all_objects');
+}
+
+function expectOk(statements: Statements, check: string): void {
+  const found = statements.get(check)?.[0];
+  if (found !== 'ok') throw new Refusal(`integrity check: ${found}`);
 }
 
 function isUtf8(decoder: TextDecoder, bytes: Uint8Array): boolean {

@@ -6,7 +6,7 @@ import type { UserFolder } from '../user-folder.ts';
 import { CollectionFile, type Preparation } from './collection-file.ts';
 import { type CollectionSummary, readSummary } from './collection-summary.ts';
 import { loadCounts, rememberCounts } from './kept-counts.ts';
-import { abortEnds, claimSession, isForgotten, type SyncSession } from './sync-session.ts';
+import { abortEnds, claimSession, clientIsAhead, isForgotten, type SyncSession } from './sync-session.ts';
 import { SyncWork } from './sync-work.ts';
 
 /** An `abort` with a foreign session key ends a sync that was silent this long, milliseconds. */
@@ -97,6 +97,7 @@ export class UserCollection implements Disposable {
     const previous = this.#committed?.mtimeMs ?? 0;
     const mtimeMs = Math.max(nowMs, previous + 1);
     work.sql.run('UPDATE col SET mod = ?, ls = ?, usn = ?', mtimeMs, mtimeMs, work.session.serverUsn + 1);
+    if (clientIsAhead(work.session)) work.sql.run('UPDATE col SET scm = ?', mtimeMs);
     file.commitWork();
     this.#work = undefined;
     this.#committed = undefined;

@@ -19,6 +19,7 @@ export type UploadVerdict =
   | { readonly kind: 'refused'; readonly reason: string };
 
 const MAGIC = 'SQLite format 3\0';
+const headerBytes = 100;
 
 /**
  * Checks a collection that a client wants to put in the place of the stored one, in a private file that nobody else has
@@ -31,7 +32,7 @@ const MAGIC = 'SQLite format 3\0';
  */
 export async function prepareUpload(file: string): Promise<UploadVerdict> {
   try {
-    checkMagic(file);
+    checkHeader(file);
     const inspection = inspectUpload(file);
     await checkUnicaseTables(file, inspection.unicaseTables);
     await makeReady(file, inspection);
@@ -44,13 +45,25 @@ export async function prepareUpload(file: string): Promise<UploadVerdict> {
   }
 }
 
-/** To SQLite an empty file is an empty database. */
-function checkMagic(file: string): void {
+/**
+ * The beginning of the file. To SQLite an empty file is an empty database.
+ *
+ * | offset | bytes | |
+ * |---|---|---|
+ * | 0 | 16 | magic |
+ * | 32 | 4 | first page of the list of free pages, big-endian |
+ * | 36 | 4 | number of free pages |
+ */
+function checkHeader(file: string): void {
   const fd = openSync(file, 'r');
   try {
-    const bytes = Buffer.alloc(MAGIC.length);
-    const got = readSync(fd, bytes, 0, bytes.length, 0);
-    if (bytes.toString('latin1') !== MAGIC) throw new Refusal(got === 0 ? 'an empty file' : 'not an SQLite file');
+    const header = Buffer.alloc(headerBytes);
+    const got = readSync(fd, header, 0, headerBytes, 0);
+    if (got === 0) throw new Refusal('an empty file');
+    if (!header.toString('latin1').startsWith(MAGIC)) throw new Refusal('not an SQLite file');
+    // The inspection frees pages before SQLite checks the list, which would hide this.
+    if (header.readUInt32BE(36) === 0 && header.readUInt32BE(32) !== 0)
+      throw new Refusal('a broken list of free pages');
   } finally {
     closeSync(fd);
   }

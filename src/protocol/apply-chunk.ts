@@ -3,7 +3,7 @@ import type { JsonValue } from '../collection/format/json.ts';
 import type { CardRow, NoteContent, RevlogRow } from '../collection/rows.ts';
 import { readCardRow, readNoteRow, readRevlogRow } from './chunk-rows.ts';
 import { inSync } from './handler.ts';
-import { asList, asObject } from './shape.ts';
+import { asBoolean, asList, asObject } from './shape.ts';
 
 interface ChunkContent {
   readonly revlog: readonly RevlogRow[];
@@ -21,6 +21,8 @@ export const answerApplyChunk = inSync(readChunk, (work, chunk) => {
 
 function readChunk(body: JsonValue): ChunkContent {
   const chunk = asObject(asObject(body, 'the message')['chunk'], 'chunk');
+  // Not needed here, but a wrong one tells of a broken client.
+  if (chunk['done'] !== undefined && chunk['done'] !== null) asBoolean(chunk['done'], 'done');
   return {
     revlog: optionalList(chunk['revlog'], 'revlog').map(readRevlogRow),
     cards: optionalList(chunk['cards'], 'cards').map(readCardRow),

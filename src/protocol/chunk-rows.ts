@@ -63,10 +63,9 @@ export function readCardRow(value: JsonValue): CardRow {
   ];
 }
 
-/** One note as a client sent it; usn, sort field, checksum, flags and data are the server's own matter. */
+/** One note as a client sent it; sort field, checksum, flags and data are the server's own matter. */
 export function readNoteRow(value: JsonValue): NoteContent {
   const row = asRow(value, 'note', 11, 11);
-  int(row[4], 'usn of a note', i32Min, i32Max);
   int(row[9], 'flags of a note', 0, u32Max);
   text(row[7], 'sort field of a note');
   text(row[8], 'checksum of a note');
@@ -76,6 +75,7 @@ export function readNoteRow(value: JsonValue): NoteContent {
     guid: text(row[1], 'guid of a note'),
     notetypeId: int64(row[2], 'notetype id of a note'),
     mtimeSecs: int64(row[3], 'mtime of a note'),
+    usn: int(row[4], 'usn of a note', i32Min, i32Max),
     tags: text(row[5], 'tags of a note'),
     fields: text(row[6], 'fields of a note'),
   };

@@ -28,7 +28,7 @@ export function inSync<Content>(
   act: (work: SyncWork, content: Content, collection: UserCollection, context: MessageContext) => JsonValue,
 ): MessageHandler {
   return (message, collection, context) => {
-    const content = read(parseMessage(message.payload));
+    const content = read(parseMessage(message.payload, context.inflatedBytesMax));
     requireSessionKey(message);
     const work = collection.resume(message.sessionKey, context.nowMs);
     return undoingOnFailure(collection, message, () => act(work, content, collection, context));

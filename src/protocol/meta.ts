@@ -12,7 +12,7 @@ const syncVersionMax = 11;
  * device alone and tells the last committed state.
  */
 export const answerMeta: MessageHandler = (message, collection, context) => {
-  const body = asObject(parseMessage(message.payload), 'the message');
+  const body = asObject(parseMessage(message.payload, context.inflatedBytesMax), 'the message');
   const version = asInteger(body['v'], 'v', 0, 255);
   const client = asText(body['cv'], 'cv');
   if (version < syncVersionMin || version > syncVersionMax) {

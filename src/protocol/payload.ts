@@ -22,9 +22,9 @@ export function openPayload(payload: Payload, bytesMax: number): Uint8Array {
   }
 }
 
-/** The JSON of a message. Integers are exact; see `parseJson`. */
-export function parseMessage(payload: Payload): JsonValue {
-  const bytes = openPayload(payload, jsonBytesMax);
+/** The JSON of a message, of `bytesMax` bytes or `jsonBytesMax` at most. Integers are exact; see `parseJson`. */
+export function parseMessage(payload: Payload, bytesMax = jsonBytesMax): JsonValue {
+  const bytes = openPayload(payload, Math.min(bytesMax, jsonBytesMax));
   try {
     return parseJson(utf8.decode(bytes));
   } catch (error) {
@@ -49,6 +49,7 @@ function inflate(payload: Payload & { kind: 'bytes' }, bytesMax: number): Uint8A
   }
 }
 
+/** The official server cuts a message here, which makes it invalid: 400 for the client, as with us. */
 function tooLarge(bytesMax: number): SyncError {
-  return new SyncError('payloadTooLarge', `Cannot read the message: larger than ${bytesMax} bytes`);
+  return new SyncError('malformedRequest', `Cannot read the message: larger than ${bytesMax} bytes`);
 }

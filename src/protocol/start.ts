@@ -1,7 +1,7 @@
 import { unburyOnNewDay } from '../collection/day-start.ts';
 import type { JsonValue } from '../collection/format/json.ts';
 import { applyGraves, type Graves, gravesSince } from '../collection/graves.ts';
-import { SyncError } from '../errors.ts';
+import { clientIsAhead } from '../collection/sync-session.ts';
 import { gravesToJson, readLegacyGraves } from './graves.ts';
 import { type MessageHandler, requireSessionKey, undoingOnFailure } from './handler.ts';
 import { parseMessage } from './payload.ts';
@@ -16,15 +16,18 @@ interface StartContent {
 
 /** `start`: begins a sync and tells what was deleted since the client's last one. */
 export const answerStart: MessageHandler = (message, collection, context) => {
-  const content = readStart(parseMessage(message.payload));
+  const content = readStart(parseMessage(message.payload, context.inflatedBytesMax));
   requireSessionKey(message);
   const { sessionKey } = message;
   const { clientUsn, clientIsNewer } = content;
   const work = collection.begin({ sessionKey, clientUsn, clientIsNewer }, context.nowMs);
   return undoingOnFailure(collection, message, () => {
-    if (clientUsn > work.session.serverUsn) {
-      const detail = `the client has seen usn ${clientUsn}, but the collection here has only ${work.session.serverUsn}`;
-      throw new SyncError('collectionInconsistent', `Cannot begin the sync: ${detail}; was an older copy restored?`);
+    if (clientIsAhead(work.session)) {
+      const seen = { user: message.folder.user, clientUsn, serverUsn: work.session.serverUsn };
+      collection.log.warn(
+        seen,
+        'A client has seen more than the collection holds: was an older copy restored? Full sync next',
+      );
     }
     unburyOnNewDay(work);
     const answer = gravesSince(work, clientUsn);

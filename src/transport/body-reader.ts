@@ -30,6 +30,7 @@ export function readBody(request: IncomingMessage, reading: BodyReading): Promis
   return new Promise((resolve, reject) => {
     let byteLength = 0;
     let isSettled = false;
+    let taking: Promise<void> = Promise.resolve();
     const settle = (error?: unknown): undefined => {
       if (isSettled) return;
       isSettled = true;
@@ -47,13 +48,20 @@ export function readBody(request: IncomingMessage, reading: BodyReading): Promis
       const wait = byteLength > reading.bytesMax ? settle(reading.tooLong()) : tryTake(reading, piece, settle);
       if (wait === undefined) return;
       request.pause();
-      wait.then(() => isSettled || request.resume(), settle);
+      taking = wait.then(() => void (isSettled || request.resume()));
+      taking.catch(settle);
     };
+    /** The stream can end, and close after it, while its last piece is still being taken. */
+    const onEnd = (): void => {
+      request.off('close', onClose);
+      taking.then(() => settle(), settle);
+    };
+    const onClose = () => settle(new ClientGoneError());
     const listeners: Record<string, (piece: Buffer) => void> = {
       data: onData,
-      end: () => settle(),
-      close: () => settle(new ClientGoneError()),
-      error: () => settle(new ClientGoneError()),
+      end: onEnd,
+      close: onClose,
+      error: onClose,
       timeout: () => onSilence(request, reading.stalledMsMax, settle),
     };
     if (request.destroyed || request.socket.destroyed) return settle(new ClientGoneError());

@@ -110,7 +110,7 @@ class RawWriter {
   }
 
   step(path: string, body: string | Uint8Array, options: { key?: string; afterMs?: number } = {}): RawStep {
-    const afterMs = options.afterMs ?? this.#random.integer(1, 1500);
+    const afterMs = options.afterMs ?? (this.#random.integer(1, 1500), process.env.EXPLORE ? 3 : 1000);
     return { path, body, sessionKey: options.key ?? this.#key, afterMs };
   }
 

@@ -4,8 +4,10 @@ import type { Device, DeviceState } from './device.ts';
 
 const differencesShown = 20;
 
-/** What no server keeps as it was. */
-const neverKept: readonly RegExp[] = [
+/** What no server keeps as it was, and what each device writes for itself. */
+const neverCompared: readonly RegExp[] = [
+  // The time zone of the device, which early releases note at start without marking a change.
+  /^config\/localOffset$/,
   // A third interval of Anki 2.1.15 that means nothing; schema 18 has only two.
   /^options\/\d+\/new\/ints\/2$/,
 ];
@@ -63,7 +65,7 @@ export function compareStates(
   const paths = new Set([...one.facts.keys(), ...other.facts.keys()]);
   const differences: string[] = [];
   for (const path of [...paths].sort()) {
-    if ([...neverKept, ...(options.except ?? [])].some((exception) => exception.test(path))) continue;
+    if ([...neverCompared, ...(options.except ?? [])].some((exception) => exception.test(path))) continue;
     const [mine, theirs] = [one.facts.get(path), other.facts.get(path)];
     if (mine === theirs) continue;
     if (mayBeUnknown(path) && isUnknownTo(path, mine, theirs, options.sameRelease)) continue;

@@ -7,6 +7,8 @@ import { deckConfigToJson } from './deck-config.ts';
 import { FormatError } from './format-error.ts';
 import { type JsonValue, parseJsonBytes, stringifyJson } from './json.ts';
 import { notetypeToJson } from './notetype.ts';
+import { assertTables, BIG_TABLES } from './required-tables.ts';
+import { SMALL_TABLES } from './schema18.ts';
 import { readDeckConfigs, readDecks, readNotetypes } from './stored-objects.ts';
 
 const FILL_COL =
@@ -49,6 +51,7 @@ const DROP_NEWER = `
  */
 export function downgradeToSchema11(db: DatabaseSync): void {
   const statements = new Statements(db);
+  assertTables(statements, [...BIG_TABLES, ...Object.keys(SMALL_TABLES)]);
   const tags = statements
     .all(TAGS)
     .map((row) => [textColumn(row[0], 'tag'), usnColumn(row[1], 'usn of a tag')] as const);

@@ -1,6 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { Statements } from '../../storage/exact-rows.ts';
 import { FormatError } from './format-error.ts';
+import { assertTables, BIG_TABLES } from './required-tables.ts';
 import {
   GRAVES_INDEX,
   GRAVES_TABLE,
@@ -25,12 +26,10 @@ export type { UpgradeOptions } from './upgrade-objects.ts';
 /** Versions that clients of Anki have left in files, but for 18. */
 const upgradableVersions = [11, 14, 15, 16, 17];
 
-const TABLES_OF_11 = ['col', 'notes', 'cards', 'revlog', 'graves'];
 const TABLES_OF_14: readonly SmallTable[] = ['deck_config', 'config', 'tags'];
 const TABLES_OF_15: readonly SmallTable[] = ['fields', 'templates', 'notetypes', 'decks'];
 
 const VERSION = 'SELECT ver FROM col';
-const TABLE_NAMES = "SELECT lower(name) FROM sqlite_schema WHERE type = 'table'";
 const FINISH_COL = "UPDATE col SET conf = '', models = '', decks = '', dconf = '', tags = '', ver = 18";
 
 const REBUILD_TAGS = `
@@ -89,21 +88,17 @@ function readVersion(statements: Statements): number {
   if (typeof version !== 'number' || !upgradableVersions.includes(version)) {
     throw new FormatError(`The collection has schema version ${version}, which cannot be upgraded`);
   }
-  const tables = new Set(statements.all(TABLE_NAMES).map(([name]) => name));
-  const missing = tablesOf(version).find((name) => !tables.has(name));
-  if (missing !== undefined) throw new FormatError(`The collection of schema ${version} has no table "${missing}"`);
+  assertTables(statements, [...BIG_TABLES, ...smallTablesOf(version)]);
   return version;
 }
 
-function tablesOf(version: number): readonly string[] {
-  return [...TABLES_OF_11, ...(version >= 14 ? TABLES_OF_14 : []), ...(version >= 15 ? TABLES_OF_15 : [])];
+function smallTablesOf(version: number): readonly SmallTable[] {
+  return [...(version >= 14 ? TABLES_OF_14 : []), ...(version >= 15 ? TABLES_OF_15 : [])];
 }
 
 /** Without its collation declared, a b-tree still has its order; until it is sorted anew, look-ups in it go wrong. */
 function sortNamesByBytes(db: DatabaseSync, version: number): void {
-  for (const table of tablesOf(version)) {
-    if (table in SMALL_TABLES) db.exec(`REINDEX main.${table}`);
-  }
+  for (const table of smallTablesOf(version)) db.exec(`REINDEX main.${table}`);
 }
 
 function createTables(db: DatabaseSync, tables: readonly SmallTable[]): void {

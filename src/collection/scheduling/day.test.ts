@@ -29,6 +29,12 @@ test('scheduler 2 without a place of creation counts from the first rollover in 
   assert.equal(daysElapsed(morning, { crtSecs: 1524038400, nowSecs: 1584554400 }), 701);
 });
 
+test('a collection without a creation time counts from 1970, in the zone of its user', () => {
+  const hawaii = rulesOf({ schedVer: 2, localOffset: 600, rollover: 4 });
+  assert.equal(daysElapsed(hawaii, { crtSecs: 0, nowSecs: 14 * 3600 - 1 }), 0);
+  assert.equal(daysElapsed(hawaii, { crtSecs: 0, nowSecs: 14 * 3600 }), 1);
+});
+
 test('with a place of creation, calendar days count between there and here', () => {
   assert.equal(daysElapsed(moved, { crtSecs: 1533535200, nowSecs: 1577415600 }), 507);
   assert.equal(daysElapsed(moved, { crtSecs: 1533535200, nowSecs: 1577444400 }), 508);

@@ -67,6 +67,7 @@ const TAG_NAMES: Readonly<Record<string, string>> = {
   '\u00a0a\u00a0b\u0085': 'a\u00a0b',
   'a:::b:': 'a:::b:',
   'e\u0301\x1f': '\u00e9',
+  'e\x1f\u0301': 'e\u0301',
 };
 
 for (const [text, tag] of Object.entries(TAG_NAMES)) {

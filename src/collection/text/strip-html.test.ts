@@ -79,6 +79,7 @@ const MARKUP: Readonly<Record<string, string>> = {
   '<STYLE type=x>a\nb</Style>c': 'c',
   '<style>a': 'a',
   '<style a</style>b': 'b',
+  '<style </style>a</style>b': 'b',
   '<stylex>a</style>b': 'b',
   '<style>a<script>b</style>c</script>': 'c',
   '<script>if (a > b) {}</script>x': 'x',

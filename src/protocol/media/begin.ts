@@ -11,7 +11,7 @@ import { mediaAnswer } from './envelope.ts';
  */
 export async function begin(message: Message, media: UserMedia): Promise<Answer> {
   requireClientVersion(message);
-  return mediaAnswer({ usn: media.lastUsn, sk: message.hostKey }, message.dress);
+  return mediaAnswer({ usn: media.lastUsn, sk: message.hostKey });
 }
 
 // Legacy clients say their version in the form or in the query, with or without a payload; current ones in the payload.

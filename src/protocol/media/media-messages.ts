@@ -22,6 +22,7 @@ export async function answerMediaMessage(message: Message, media: UserMedia): Pr
   return HANDLERS[message.method](message, media);
 }
 
-function isMediaMethod(method: string): method is MediaMethod {
+/** Is it the name of a media message? */
+export function isMediaMethod(method: string): method is MediaMethod {
   return Object.hasOwn(HANDLERS, method);
 }

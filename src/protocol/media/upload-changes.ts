@@ -30,7 +30,7 @@ export async function uploadChanges(message: Message, media: UserMedia): Promise
   const pairs = readUploadMeta(await zip.meta());
   const changes = await extractAll(zip, pairs, () => files.add(media.temporaryPath()));
   const usn = await media.upload(changes);
-  return mediaAnswer([pairs.length, usn], message.dress);
+  return mediaAnswer([pairs.length, usn]);
 }
 
 /** Reads `_meta`, a JSON list of pairs; a name that cannot be stored refuses the whole message. */

@@ -301,7 +301,7 @@ def save_notetype(col, notetype):
     if hasattr(col.models, "update_dict"):
         col.models.update_dict(notetype)
     else:
-        col.models.save(notetype)
+        col.models.save(notetype, templates=True)
 
 
 @change
