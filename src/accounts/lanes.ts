@@ -102,10 +102,10 @@ export class Lanes implements Dispatcher {
   }
 
   async #download(message: Message): Promise<Answer> {
-    const { folder, dress } = message;
+    const { folder, dress, sessionKey } = message;
     return this.#lane(folder).collection.run(async () => {
       const thread = this.#pool.threadOf(folder.user);
-      const done = await this.#prepared(folder, () => thread.call('beginDownload', folder));
+      const done = await this.#prepared(folder, () => thread.call('beginDownload', { folder, sessionKey }));
       if (dress === 'modern' && done.byteLength !== undefined) {
         return { kind: 'file', path: folder.collection, byteLength: done.byteLength, afterwards: 'release' };
       }

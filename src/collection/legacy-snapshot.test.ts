@@ -24,7 +24,7 @@ test('an old client gets a whole schema 11 file in rollback mode, with the cards
     const snapshot = await contentOf(target);
     assert.deepEqual(Object.keys(snapshot).sort(), ['cards', 'col', 'graves', 'notes', 'revlog']);
     for (const table of ['cards', 'notes', 'revlog']) assert.deepEqual(snapshot[table], content[table]);
-    assert.deepEqual(await colOf(target), { ...(await colOf(source)), ver: 11 });
+    assert.deepEqual(colOf(target), { ...colOf(source), ver: 11 });
   }
 });
 
@@ -50,7 +50,7 @@ test('a collection in working form can be sent too', async () => {
   assert.equal(await integrityOf(folder.file('snapshot.anki2')), 'ok');
 });
 
-async function colOf(file: string): Promise<unknown> {
+function colOf(file: string): Record<string, unknown> {
   const db = new DatabaseSync(file, { readOnly: true });
   try {
     return { ...db.prepare('SELECT id, crt, mod, scm, ver, dty, usn, ls FROM col').get() };

@@ -131,7 +131,8 @@ export class UserCollection implements Disposable {
    * `downloadEnded`. Returns its size in bytes, or undefined when the file cannot stand still because another download
    * still reads an older state or the form is not canonical; then `copyTo` makes a private copy.
    */
-  beginDownload(nowMs: number): number | undefined {
+  beginDownload(sessionKey: string, nowMs: number): number | undefined {
+    this.#metas.delete(sessionKey); // It knows that it has changed the collection itself.
     this.abandon('a full download begins');
     const file = this.#open();
     const mtimeMs = Math.max(nowMs, readSummary(file).mtimeMs + 1);

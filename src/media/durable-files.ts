@@ -16,7 +16,12 @@ export async function syncFile(file: string): Promise<void> {
 /** Makes the names in a folder durable: a new name is on the disk only once its folder is. */
 export async function syncFolder(folder: string): Promise<void> {
   if (process.platform === 'win32') return; // Windows cannot open a folder for this, and needs it not.
-  await syncFile(folder);
+  try {
+    await syncFile(folder);
+  } catch (error) {
+    // Some network file systems cannot sync a folder. That is as durable as they get; uploads must work all the same.
+    if (!['EINVAL', 'ENOTSUP', 'EOPNOTSUPP'].includes(codeOf(error))) throw error;
+  }
 }
 
 /** Writes a new file and makes its bytes durable; its name is as durable as its folder. */

@@ -1,4 +1,5 @@
 import { createReadStream, createWriteStream } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { PassThrough, type Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
@@ -20,12 +21,17 @@ export async function zipToBytes(sources: readonly ZipSource[]): Promise<Buffer<
   return checkLength(bytes, bytes.length, byteLength);
 }
 
-/** The same in a new file; returns its length in bytes. */
+/** The same in a new file, in constant memory; returns its length in bytes. On failure there is no file. */
 export async function zipToFile(sources: readonly ZipSource[], target: string): Promise<number> {
-  const { stream, byteLength } = await startZip(sources);
-  const out = createWriteStream(target, { flags: 'wx' });
-  await pipeline(stream, out);
-  return checkLength(out.bytesWritten, out.bytesWritten, byteLength);
+  try {
+    const { stream, byteLength } = await startZip(sources);
+    const out = createWriteStream(target, { flags: 'wx' });
+    await pipeline(stream, out);
+    return checkLength(out.bytesWritten, out.bytesWritten, byteLength);
+  } catch (error) {
+    await rm(target, { force: true });
+    throw error;
+  }
 }
 
 async function startZip(sources: readonly ZipSource[]): Promise<{ stream: Readable; byteLength: number }> {

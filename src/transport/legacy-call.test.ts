@@ -98,7 +98,7 @@ test('a payload with line breaks, dashes and near-boundaries arrives whole, in a
     );
     const reply = await server.send('/sync/meta', { headers: form, body: Readable.from(pieces) });
     assert.equal(reply.status, 200, `pieces of ${pieceBytes}`);
-    assert.deepEqual(server.dispatcher.received.at(-1)?.content, payload);
+    assert.ok(server.dispatcher.received.at(-1)?.content.equals(payload));
   }
 });
 
@@ -212,11 +212,15 @@ test('an upload is gunzipped into the incoming folder, raw media are copied ther
     ['k', server.annKey],
     ['c', '1'],
   ]);
-  const seen = server.dispatcher.received.map(({ message, content: bytes }) => [message.payload.kind, bytes]);
+  const seen = server.dispatcher.received.map(({ message, content: bytes }) => [
+    message.payload.kind,
+    bytes.length,
+    content.equals(bytes),
+  ]);
   assert.deepEqual(seen, [
-    ['file', content],
-    ['file', content],
-    ['file', Buffer.alloc(0)],
+    ['file', content.length, true],
+    ['file', content.length, true],
+    ['file', 0, false],
   ]);
   assert.deepEqual(await readdir(path.join(server.base, 'ann', 'incoming')), []);
   assert.deepEqual(await readdir(server.spoolFolder), []);

@@ -34,7 +34,7 @@ export async function readLegacyCall(call: OpenCall, contentType: string, contex
     take: (piece) => reader.take(piece),
     failure: reader.failure,
   });
-  return openForm(call, await reader.finish(), context);
+  return await openForm(call, await reader.finish(), context); // The payload lives as long as the reader.
 }
 
 /** `begin` of Rust clients (2.1.22 to 2.1.56): a GET with a query in place of a form. */

@@ -86,7 +86,7 @@ test('an upload is inflated into the incoming folder and removed when nobody too
   assert.ok(message?.payload.kind === 'file');
   assert.equal(path.dirname(message.payload.path), message.folder.incoming);
   assert.equal(message.payload.byteLength, collection.length);
-  assert.deepEqual(content, collection);
+  assert.ok(content?.equals(collection));
   assert.deepEqual(await readdir(message.folder.incoming), []);
 });
 
@@ -111,7 +111,7 @@ test('a downloaded file is streamed, and disposed of as its answer says', async 
     server.dispatcher.answer = () => ({ kind: 'file', path: file, byteLength: content.length, afterwards });
     const reply = await server.modern('/sync/download');
     assert.equal(reply.headers['anki-original-size'], String(content.length));
-    assert.deepEqual(zstdDecompressSync(reply.raw), content);
+    assert.ok(zstdDecompressSync(reply.raw).equals(content));
   }
   assert.deepEqual(
     (await readdir(server.base)).filter((name) => name === 'copy' || name === 'live'),

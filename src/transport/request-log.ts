@@ -15,6 +15,7 @@ export class RequestLog {
   readonly #startedMs = performance.now();
   readonly #fields: Record<string, unknown> = {};
   #failure: { readonly isFault: boolean } | undefined;
+  #isWritten = false;
 
   constructor(log: Log, target: string) {
     this.#log = log;
@@ -30,6 +31,8 @@ export class RequestLog {
   fail(context: string, isFault: boolean): void {
     this.#failure = { isFault };
     this.add({ context });
+    // Work goes on when the client is gone; what comes of it deserves a line of its own.
+    if (this.#isWritten) this.#write({ uri: this.#path, ...this.#fields }, false);
   }
 
   /** Writes the line when the response is over, whichever way. */
@@ -41,11 +44,13 @@ export class RequestLog {
         elap_ms: Math.round(performance.now() - this.#startedMs),
         ...(socket !== null && bytesSince(socket)),
       };
-      this.#write({ uri: this.#path, ...this.#fields, ...outcome }, response.writableFinished);
+      // Whoever was reading the request hears of the closed connection at the same time, and says why in a moment.
+      setImmediate(() => this.#write({ uri: this.#path, ...this.#fields, ...outcome }, response.writableFinished));
     });
   }
 
   #write(fields: LogFields, isComplete: boolean): void {
+    this.#isWritten = true;
     if (this.#failure?.isFault) this.#log.error(fields, 'failed');
     else if (this.#failure !== undefined) this.#log.info(fields, 'refused');
     else if (!isComplete) this.#log.info(fields, 'cut off');

@@ -27,7 +27,10 @@ export interface CollectionCalls {
   /** Puts a checked upload in the collection's place; the text is for the client. */
   acceptUpload(argument: { folder: UserFolder; upload: CheckedUpload }): Promise<{ text: string }>;
   /** See `UserCollection.beginDownload`. */
-  beginDownload(folder: UserFolder): Promise<NeedsPreparation | Done<{ byteLength: number | undefined }>>;
+  beginDownload(argument: {
+    folder: UserFolder;
+    sessionKey: string;
+  }): Promise<NeedsPreparation | Done<{ byteLength: number | undefined }>>;
   /** Copies the committed collection to a new file. */
   copyTo(argument: { folder: UserFolder; target: string }): Promise<{ isWorkingForm: boolean }>;
   /** The main file is read no more. */

@@ -48,8 +48,8 @@ serveCalls<CollectionCalls>({
   async acceptUpload({ folder, upload }) {
     return { text: acceptUpload(collections.of(folder), upload) };
   },
-  async beginDownload(folder) {
-    return onCollection(folder, (collection) => ({ byteLength: collection.beginDownload(Date.now()) }));
+  async beginDownload({ folder, sessionKey }) {
+    return onCollection(folder, (collection) => ({ byteLength: collection.beginDownload(sessionKey, Date.now()) }));
   },
   async copyTo({ folder, target }) {
     return { isWorkingForm: await collections.of(folder).copyTo(target) };
