@@ -1,6 +1,6 @@
 import { DatabaseSync } from 'node:sqlite';
 import type { Database } from '@sqlite.org/sqlite-wasm';
-import { formOf, quoteName, UNICASE_TABLES, withCollation } from './canonical-form.ts';
+import { formOf, quoteName, restoredDeclaration, UNICASE_TABLES } from './canonical-form.ts';
 
 const TABLE_DECLARATIONS = `
   SELECT name, sql FROM sqlite_schema
@@ -51,9 +51,7 @@ function needsCheckIn(collectionPath: string): boolean {
 function readDeclarations(db: Database): Declaration[] {
   return db.selectObjects(TABLE_DECLARATIONS).map((row) => {
     const name = String(row.name);
-    const sql = withCollation(String(row.sql));
-    if (!/unicase/i.test(sql)) throw new Error(`Cannot put the collation into ${name}: ${sql}`);
-    return { name, sql };
+    return { name, sql: restoredDeclaration(name, String(row.sql)) };
   });
 }
 

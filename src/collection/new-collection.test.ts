@@ -69,7 +69,9 @@ function plain(sql: string): string {
 /** All rows but that of `col`, with ids of notetypes and random ids in blobs replaced by what they stand for. */
 async function normalised(file: string): Promise<Record<string, string[]>> {
   const { col: _, ...content } = await contentOf(file);
-  const ids = await withUnicaseDatabase(file, (db) => db.selectValues('SELECT id FROM notetypes ORDER BY id').map(String));
+  const ids = await withUnicaseDatabase(file, (db) =>
+    db.selectValues('SELECT id FROM notetypes ORDER BY id').map(String),
+  );
   let text = JSON.stringify(content);
   for (const [at, id] of ids.entries()) {
     const hex = Buffer.from(id).toString('hex').toUpperCase();

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { type PendingChunks, takeIds } from './pending-chunks.ts';
+import { takeIds } from './pending-chunks.ts';
+import type { PendingChunks } from './rows.ts';
 
 const ids = (count: number, first: number) =>
   BigInt64Array.from({ length: count }, (_, index) => BigInt(first + index));

@@ -1,13 +1,7 @@
 import { chunkObjectsMax } from '../limits.ts';
 import type { SqlRow } from '../storage/exact-rows.ts';
+import type { PendingChunks } from './rows.ts';
 import type { SyncWork } from './sync-work.ts';
-
-/** Ids of what the client has still to be sent, the next ones last. */
-export interface PendingChunks {
-  revlog: BigInt64Array;
-  notes: BigInt64Array;
-  cards: BigInt64Array;
-}
 
 /** Rows for one chunk, in the column order of the wire. */
 export interface ChunkRows {

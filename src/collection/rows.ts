@@ -50,3 +50,10 @@ export interface NoteContent {
 
 /** Position of a column. */
 export const cardColumn = { id: 0 } as const;
+
+/** Ids of what the client has still to be sent, the next ones last. */
+export interface PendingChunks {
+  revlog: BigInt64Array;
+  notes: BigInt64Array;
+  cards: BigInt64Array;
+}

@@ -1,4 +1,4 @@
-import type { PendingChunks } from './pending-chunks.ts';
+import type { PendingChunks } from './rows.ts';
 
 /** One sync attempt between `start` and `finish`, with an open transaction behind it. */
 export interface SyncSession {

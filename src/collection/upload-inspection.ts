@@ -1,7 +1,7 @@
 import { DatabaseSync } from 'node:sqlite';
 import { jsonBytesMax, MiB } from '../limits.ts';
 import { type SqlValue, Statements } from '../storage/exact-rows.ts';
-import { quoteName, takeOutCollation, unusableIndexes } from './canonical-form.ts';
+import { assertRestorable, quoteName, takeOutCollation, unusableIndexes } from './canonical-form.ts';
 import { type Column, shapeProblem } from './collection-shape.ts';
 import { downgradeToSchema11 } from './format/downgrade.ts';
 import { Refusal } from './upload-refusal.ts';
@@ -80,6 +80,7 @@ function inspectInTransaction(db: DatabaseSync): Inspection {
   for (const name of unusableIndexes(db)) toDrop.set(`index ${name}`, `DROP INDEX IF EXISTS ${quoteName(name)}`);
   const unicaseTables = statements.all(UNICASE_USERS).map(([name]) => String(name));
   takeOutCollation(db);
+  assertRestorable(db);
   checkIntegrity(db, statements, unicaseTables);
   if (version === 18) checkObjects(db, statements);
   return {

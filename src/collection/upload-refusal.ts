@@ -1,3 +1,5 @@
+import { messageOf } from '../errors.ts';
+import { DeclarationError } from './canonical-form.ts';
 import { FormatError } from './format/format-error.ts';
 
 /** What is wrong with an uploaded file, in words for the log. */
@@ -7,6 +9,8 @@ export class Refusal extends Error {
     this.name = 'Refusal';
   }
 }
+
+const REASONS = [Refusal, FormatError, DeclarationError];
 
 /** SQLite's result codes that speak of this machine and not of the file: no memory, no space, no access. */
 const MACHINE_FAULTS = [
@@ -25,7 +29,7 @@ const MACHINE_FAULTS = [
  * is not in Anki's format. Undefined for faults of the server, which the client must not take for a broken collection.
  */
 export function refusalOf(error: unknown): string | undefined {
-  if (error instanceof Refusal || error instanceof FormatError) return error.message;
+  if (REASONS.some((type) => error instanceof type)) return messageOf(error);
   if (!(error instanceof Error) || error.cause !== undefined) return undefined;
   const code = sqliteCodeOf(error);
   return code === undefined || MACHINE_FAULTS.includes(code & 0xff) ? undefined : `SQLite: ${error.message}`;

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { formOf, takeOutCollation } from './canonical-form.ts';
+import { formOf, takeOutCollation, toWorkingForm } from './canonical-form.ts';
 import { COLLECTIONS, contentOf, integrityOf, openExclusive, SCHEMA_18_FIXTURES, TestFolder } from './test-files.ts';
 import { prepareUpload, type UploadVerdict } from './validate-upload.ts';
 import { withUnicaseDatabase } from './wasm/unicase-database.ts';
@@ -137,6 +137,37 @@ test("an add-on's tables and indexes stay, but for an index that could not be ke
   assert.deepEqual(kept.map(Object.values), [['addon'], ['ix_addon_guid'], ['ix_addon_name']]);
   assert.equal((await contentOf(file)).addon?.length, 4);
   await assertReady(file);
+});
+
+test('a collection without the collation is accepted in canonical form, if its names are unique by it', async () => {
+  for (const [tag, accepted] of [
+    ['a new one', true],
+    ['LEECH', false],
+  ] as const) {
+    using folder = new TestFolder();
+    const file = folder.copyOf('fresh-server.anki2');
+    const db = openExclusive(file);
+    db.exec('BEGIN');
+    takeOutCollation(db);
+    toWorkingForm(db);
+    db.exec(`INSERT INTO tags VALUES ('leech', 0, 0, NULL), ('${tag}', 0, 0, NULL); COMMIT`);
+    db.close();
+    const verdict = await prepareUpload(file);
+    assert.equal(verdict.kind, accepted ? 'accepted' : 'refused', reasonOf(verdict));
+    if (accepted) await assertReady(file);
+    assert.deepEqual(folder.names(), ['collection.anki2']);
+  }
+});
+
+test('a declaration that no release of Anki wrote is refused before it can get in the way', async () => {
+  using folder = new TestFolder();
+  const file = folder.copyOf('fresh-server.anki2');
+  await withUnicaseDatabase(file, (db) => {
+    db.exec(`PRAGMA writable_schema=ON;
+      UPDATE sqlite_schema SET sql = replace(sql, 'name text', 'name varchar') WHERE name = 'decks';
+      PRAGMA writable_schema=RESET`);
+  });
+  assert.match(reasonOf(await prepareUpload(file)), /declaration of decks/);
 });
 
 test('no trigger runs, not even while the file is checked', async () => {

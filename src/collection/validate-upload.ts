@@ -1,6 +1,7 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 import type { DatabaseSync } from 'node:sqlite';
 import { putBackCollation, quoteName, takeOutCollation } from './canonical-form.ts';
+import { checkIn } from './check-in.ts';
 import { changeDurably, upgradeFile } from './upgrade-file.ts';
 import { type Inspection, inspectUpload, SYNCED_TABLES } from './upload-inspection.ts';
 import { Refusal, refusalOf } from './upload-refusal.ts';
@@ -28,7 +29,8 @@ const headerBytes = 100;
  *
  * An accepted file is a canonical schema 18 collection without files beside it. It is byte for byte what came, unless
  * it was of an older schema, had triggers or views, or usns of -1; `mod`, `scm` and `usn` of the collection never change.
- * Time is linear in the size, memory is not: about 4 s and 100 MB for 500 MB. Rejects only for faults of the server.
+ * Measured for 470 MB: 2 s, of which the integrity check takes 1.4, and 60 MB of memory whatever the size. A refused file
+ * is of no further use. Rejects only for faults of the server.
  */
 export async function prepareUpload(file: string): Promise<UploadVerdict> {
   try {
@@ -87,7 +89,9 @@ async function makeReady(file: string, { version, toDrop, hasPendingUsns }: Insp
   };
   if (version < 18) {
     await upgradeFile(file, { nowSecs: Math.floor(Date.now() / 1000), before: dropAll, after: clearPendingUsns });
-  } else if (toDrop.size > 0 || hasPendingUsns) {
+    return;
+  }
+  if (toDrop.size > 0 || hasPendingUsns) {
     changeDurably(file, (db) => {
       dropAll(db);
       const originals = takeOutCollation(db);
@@ -95,6 +99,7 @@ async function makeReady(file: string, { version, toDrop, hasPendingUsns }: Insp
       putBackCollation(db, originals);
     });
   }
+  await checkIn(file); // Does nothing but for the file of a program that left out the collation.
 }
 
 /** On a server nothing waits to be sent; clients send such objects as if they had been in step all along. */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type JsonObject, type JsonValue, stringifyJson } from '../collection/format/json.ts';
 import { SyncError, type SyncErrorCode } from '../errors.ts';
-import { TestSession } from './test-session.ts';
+import { TestSession } from './testing/test-session.ts';
 
 const noChanges = { models: [], decks: [[], []], tags: [] };
 const wrongCounts = { client: [[0, 0, 0], 9, 9, 9, 0, 9, 9, 9] };

@@ -116,6 +116,37 @@ export class ByteCollector {
 }
 
 /**
+ * Puts small pieces together to blocks: what happens for each piece then happens a few times in a body, however finely
+ * its sender has cut it.
+ */
+export class BlockBuffer {
+  readonly #block: Buffer;
+  #filled = 0;
+
+  constructor(blockBytes: number) {
+    this.#block = Buffer.allocUnsafeSlow(blockBytes);
+  }
+
+  /** The bytes that are ready to be passed on, in order; what is missing comes later. They are valid until the next call. */
+  *add(piece: Uint8Array): Generator<Buffer> {
+    for (let at = 0; at < piece.length; ) {
+      const taken = Math.min(piece.length - at, this.#block.length - this.#filled);
+      this.#block.set(piece.subarray(at, at + taken), this.#filled);
+      this.#filled += taken;
+      at += taken;
+      if (this.#filled === this.#block.length) yield this.rest();
+    }
+  }
+
+  /** What is left when no more comes. */
+  rest(): Buffer {
+    const block = this.#block.subarray(0, this.#filled);
+    this.#filled = 0;
+    return block;
+  }
+}
+
+/**
  * Drops what is left of a body after its request was answered. Closing at once would make the system throw the answer
  * away on the client's side while it still sends; so the rest is read for a while, and then the connection is closed.
  */

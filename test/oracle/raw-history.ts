@@ -1,6 +1,7 @@
 import { asList, asObject, exactInteger, type Json } from '../exchanges/lossless-json.ts';
 import type { Random } from './random.ts';
 import { mediaStep } from './raw-media.ts';
+import { odd } from './odd-json.ts';
 import * as make from './raw-objects.ts';
 
 /** One message of one device. */
@@ -11,6 +12,8 @@ export interface RawStep {
   readonly body: string | Uint8Array;
   /** How long after the step before, milliseconds. */
   readonly afterMs: number;
+  /** No client sends it. */
+  readonly isOdd: boolean;
 }
 
 /** What a history learns from an answer. */
@@ -62,9 +65,12 @@ export function* rawHistory(
   const writer = new RawWriter(random, clock);
   yield* writer.begin(collection);
   for (let left = syncs; left > 0; left--) {
-    switch (random.weighted({ sync: 10, media: 3, download: 0.5, upload: 0.3, garbage: 0.3, nextDay: 0.5 })) {
+    switch (random.weighted({ sync: 10, odd: 3, media: 3, download: 0.5, upload: 0.3, garbage: 0.3, nextDay: 0.5 })) {
       case 'sync':
         yield* writer.sync();
+        break;
+      case 'odd':
+        yield* writer.oddSync();
         break;
       case 'media':
         for (let steps = random.integer(1, 4); steps > 0; steps--) yield writer.step(...mediaStep(random));
@@ -109,9 +115,9 @@ class RawWriter {
     this.#clock = clock;
   }
 
-  step(path: string, body: string | Uint8Array, options: { key?: string; afterMs?: number } = {}): RawStep {
+  step(path: string, body: string | Uint8Array, options: { key?: string; afterMs?: number; isOdd?: boolean } = {}): RawStep {
     const afterMs = options.afterMs ?? (this.#random.integer(1, 1500), process.env.EXPLORE ? 3 : 1000);
-    return { path, body, sessionKey: options.key ?? this.#key, afterMs };
+    return { path, body, sessionKey: options.key ?? this.#key, afterMs, isOdd: options.isOdd ?? false };
   }
 
   /** Puts `collection` in the place of everything, and reads it. */
@@ -181,6 +187,40 @@ class RawWriter {
     } catch (error) {
       if (!(error instanceof SyncOver)) throw error;
     }
+  }
+
+  /**
+   * A sync with one message that hardly any client would send. Where it is taken, the counts come from a first attempt that
+   * fails at the sanity check.
+   */
+  *oddSync(): RawHistory {
+    const message = this.#oddMessage();
+    let client: Json = [[0, 0, 0], 0, 0, 0, 0, 0, 0, 0];
+    for (const _attempt of [1, 2]) {
+      this.#key = this.#newKey();
+      this.#usn = Number(asObject((yield this.step('sync/meta', metaBody)).json, 'meta').usn);
+      yield this.step('sync/start', JSON.stringify({ minUsn: this.#usn, lnewer: true }));
+      const taken = (yield this.step(message.path, message.body, { isOdd: true })).status === 200;
+      const answer = taken ? (yield this.step('sync/sanityCheck2', JSON.stringify({ client }))).json : undefined;
+      const { status, s: counts } = asObject(answer ?? {}, 'sanity check');
+      if (status === 'ok') yield this.step('sync/finish', '{"_pad":null}');
+      else yield this.step('sync/abort', '{"_pad":null}');
+      if (status !== 'bad' || counts === null) break;
+      client = counts ?? null;
+    }
+    yield* this.readAll();
+  }
+
+  /** An ordinary message with one value changed, or taken out. */
+  #oddMessage(): { path: string; body: string } {
+    const working = this.#contents.copy();
+    const messages: Readonly<Record<string, () => Json>> = {
+      applyChanges: () => ({ changes: this.#smallObjects(working, this.#random.chance(0.3)).message }),
+      applyChunk: () => ({ chunk: this.#chunk(working, true) }),
+      applyGraves: () => ({ chunk: this.#graves(0.5) }),
+    };
+    const method = this.#random.weighted({ applyChanges: 6, applyChunk: 4, applyGraves: 1 });
+    return { path: `sync/${method}`, body: JSON.stringify(odd(this.#random, messages[method]?.() ?? null)) };
   }
 
   *#changes(working: Contents, clientIsNewer: boolean): RawHistory {

@@ -15,12 +15,12 @@ interface Point {
 
 /** Something for a sync to carry in both directions. */
 async function changeBoth(phone: Device, laptop: Device, label: string): Promise<void> {
-  await laptop.addNote({ fields: [`laptop: ${label}`, ''], deck: 'From the laptop', tags: ['laptop'] });
+  await laptop.addNote({ fields: [`laptop, ${label}`, ''], deck: 'From the laptop', tags: ['laptop'] });
   await laptop.sync();
   const [doomed] = (
     await phone.addNotes([
-      { fields: [`phone: ${label}`, ''], deck: `From the phone::${label}` },
-      { fields: [`gone: ${label}`, ''] },
+      { fields: [`phone, ${label}`, ''], deck: `From the phone::${label}` },
+      { fields: [`gone, ${label}`, ''] },
     ])
   ).slice(1);
   if (doomed !== undefined) await phone.removeNotes([doomed.note]);
@@ -89,7 +89,7 @@ describeScenarios('Interrupted syncs', import.meta.filename, ({ scenario }) => {
       await assert.rejects(phone.sync(), DeviceError, labelOf(point));
       proxy.watch(() => 'pass');
       await phone.restart();
-      assert.equal((await phone.findNotes(`"phone: ${labelOf(point)}"`)).length, 1);
+      assert.equal((await phone.findNotes(`"phone, ${labelOf(point)}"`)).length, 1);
       await syncAll([phone, laptop]);
     }
     await assertSameState([phone, laptop]);
@@ -114,7 +114,7 @@ describeScenarios('Interrupted syncs', import.meta.filename, ({ scenario }) => {
       // What the client took for done is done: nothing is sent again, and the laptop gets it from the new process.
       if (outcome !== undefined) assert.equal(await phone.outcome(), 'no changes', labelOf(point));
       await syncAll([laptop, phone]);
-      assert.equal((await laptop.findNotes(`"phone: ${labelOf(point)}"`)).length, 1);
+      assert.equal((await laptop.findNotes(`"phone, ${labelOf(point)}"`)).length, 1);
     }
     await assertSameState([phone, laptop]);
     await assertServerHolds(laptop, await own.device('third'));

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { newestClient } from '../support/clients.ts';
 import { assertSameState } from '../support/compare.ts';
+import type { Decision } from '../support/cutting-proxy.ts';
 import { type Device, nextSecond } from '../support/device.ts';
 import { DeviceError } from '../support/device-process.ts';
 import { describeScenarios } from '../support/scenario.ts';
@@ -21,18 +22,24 @@ async function syncPatiently(device: Device, pauseMs: number): Promise<void> {
 }
 
 describeScenarios('Several devices and users', import.meta.filename, ({ scenario }) => {
-  scenario('two devices that sync at the same moment both get through, and end equal', {}, async (world) => {
-    const [phone, laptop] = await pairInSync(world);
-    for (let round = 1; round <= (world.heavy ? 8 : 3); round++) {
-      await phone.addNote({ fields: [`phone ${round}`, ''], tags: [`round${round}`] });
-      await sleep(5); // Ids are milliseconds.
-      await laptop.addNote({ fields: [`laptop ${round}`, ''], deck: `Round ${round}` });
-      await Promise.all([syncPatiently(phone, 7), syncPatiently(laptop, 11)]);
-    }
-    await syncAll([phone, laptop]);
-    await assertSameState([phone, laptop]);
-    await assertServerHolds(phone, await world.device('third'));
-  });
+  // The official server gives out a number at `meta` that may be old at `start`: counts differ, or changes never arrive.
+  const notOfficial = 'a sync that overtakes another one between its first two messages';
+  scenario(
+    'two devices that sync at the same moment both get through, and end equal',
+    { notOfficial },
+    async (world) => {
+      const [phone, laptop] = await pairInSync(world);
+      for (let round = 1; round <= (world.heavy ? 8 : 3); round++) {
+        await phone.addNote({ fields: [`phone ${round}`, ''], tags: [`round${round}`] });
+        await sleep(5); // Ids are milliseconds.
+        await laptop.addNote({ fields: [`laptop ${round}`, ''], deck: `Round ${round}` });
+        await Promise.all([syncPatiently(phone, 7), syncPatiently(laptop, 11)]);
+      }
+      await syncAll([phone, laptop]);
+      await assertSameState([phone, laptop]);
+      await assertServerHolds(phone, await world.device('third'));
+    },
+  );
 
   scenario('media syncs of two devices at the same moment end equal', {}, async (world) => {
     const [phone, laptop] = await pairInSync(world);
@@ -52,7 +59,7 @@ describeScenarios('Several devices and users', import.meta.filename, ({ scenario
     const proxy = await world.proxy();
     await phone.connect(proxy.url);
     await laptop.addNote({ fields: ['overtakes', ''] });
-    proxy.watch(async ({ method, moment }) => {
+    proxy.watch(async ({ method, moment }): Promise<Decision> => {
       if (method === 'sync/chunk' && moment === 'before') assert.equal(await laptop.outcome(), 'normal');
       return 'pass';
     });

@@ -4,7 +4,7 @@ import { CLIENT_RELEASES, type ClientVersion, newestClient, oldestModernClient }
 import { CuttingProxy } from './cutting-proxy.ts';
 import type { Device } from './device.ts';
 import { preparePythonEnv, preparePythonEnvs } from './python-envs.ts';
-import { type Server, type ServerOptions, startServer } from './server.ts';
+import { type Server, type ServerOptions, serverUnderTest, startServer } from './server.ts';
 
 /** How much is run: `TEST_LENGTH` is `quick` (newest client only), `normal` or `long` (heavy scenarios with all). */
 export type TestLength = 'quick' | 'normal' | 'long';
@@ -21,6 +21,8 @@ export interface ScenarioOptions {
   readonly clients?: readonly ClientVersion[];
   /** Clients that lack the feature, or do something else by design, each with the reason. */
   readonly except?: Partial<Readonly<Record<ClientVersion, string>>>;
+  /** A weakness that only the official server has: with it the scenario is skipped. */
+  readonly notOfficial?: string;
 }
 
 /** What a scenario gets: a fresh account, devices of its client, and everything tidied up behind it. */
@@ -67,6 +69,7 @@ export interface Define {
 interface Case {
   readonly name: string;
   readonly needs: readonly ClientVersion[];
+  readonly notOfficial: string | undefined;
   readonly run: Run;
 }
 
@@ -81,11 +84,11 @@ export function describeScenarios(topic: string, file: string, define: (define: 
   const cases: Case[] = [];
   const place = { topic, file: path.relative(path.join(import.meta.dirname, '../..'), file) };
   define({
-    scenario(title, { clients = allVersions, except = {} }, run) {
+    scenario(title, { clients = allVersions, except = {}, notOfficial }, run) {
       const chosen = clients.filter((version) => except[version] === undefined);
       records.push({ ...place, title, clients: chosen, except, pairs: [] });
       for (const version of chosen.filter(isWanted)) {
-        cases.push({ name: `Anki ${version}: ${title}`, needs: [version], run });
+        cases.push({ name: `Anki ${version}: ${title}`, needs: [version], notOfficial, run });
       }
     },
     mixed(title, pairs, run) {
@@ -93,7 +96,12 @@ export function describeScenarios(topic: string, file: string, define: (define: 
       for (const [version, other] of pairs) {
         if (testLength === 'quick' || !(isWanted(version) && isWanted(other))) continue;
         const both = (world: World) => run(world, other);
-        cases.push({ name: `Anki ${version} and ${other}: ${title}`, needs: [version, other], run: both });
+        cases.push({
+          name: `Anki ${version} and ${other}: ${title}`,
+          needs: [version, other],
+          notOfficial: undefined,
+          run: both,
+        });
       }
     },
   });
@@ -116,8 +124,11 @@ function runCases(topic: string, cases: readonly Case[]): void {
       server = await startServer({ users: cases.length });
     });
     after(() => server?.[Symbol.asyncDispose]());
-    for (const { name, needs, run } of cases) {
+    for (const { name, needs, notOfficial, run } of cases) {
       test(name, { timeout: scenarioMsMax }, async (context) => {
+        if (notOfficial !== undefined && serverUnderTest === 'official') {
+          return context.skip(`the official server does not manage: ${notOfficial}`);
+        }
         for (const version of needs) {
           const client = await preparePythonEnv(version);
           if (client.kind === 'missing') return context.skip(`Anki ${version} ${client.reason}`);

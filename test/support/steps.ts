@@ -57,6 +57,9 @@ export async function pairInSync(
   await uploadAll(phone);
   await downloadAll(laptop);
   // Anki 2.1.15 writes the ids of its first notetypes as texts, and takes the numbers that come back for other notetypes.
-  if (phone.version === '2.1.15') await phone.download();
+  if (phone.version === '2.1.15') {
+    await phone.download();
+    await laptop.sync();
+  }
   return [phone, laptop];
 }

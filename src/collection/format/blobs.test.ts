@@ -76,6 +76,8 @@ test('a blob that Anki cannot read is refused', () => {
     assert.throws(() => decodeBlob(NotetypeConfigSchema, bytesOf(hex), 'notetype'), FormatError, title);
   }
   assert.throws(() => decodeBlob(DeckConfigConfigSchema, bytesOf('5D 00 00 20'), 'config'), FormatError);
+  // Bytes that the library alone would take for two numbers.
+  assert.throws(() => decodeBlob(DeckCommonSchema, bytesOf('0A 02 10 01'), 'common'), FormatError);
 });
 
 test('a blob of no bytes is a message of zero values', () => {

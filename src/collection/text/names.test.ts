@@ -100,7 +100,7 @@ test('a synced field loses control characters, but no line feed, tab or combinin
 });
 
 test('a name of a million blanks is cleaned at once', () => {
-  const startedMs = performance.now();
+  const before = process.threadCpuUsage();
   assert.equal(normalizeDeckName(`${'a'.padEnd(500_000)}b${' '.repeat(500_000)}`).length, 500_001);
-  assert.ok(performance.now() - startedMs < 1000);
+  assert.ok(process.threadCpuUsage(before).user < 1_000_000);
 });

@@ -1,12 +1,12 @@
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { type JsonValue, parseJsonBytes, stringifyJson } from '../collection/format/json.ts';
-import { UserCollection } from '../collection/user-collection.ts';
-import { silentLog } from '../log.ts';
-import { userFolder } from '../user-folder.ts';
-import { answerCollectionMessage } from './answer.ts';
-import type { Message } from './message.ts';
+import { type JsonValue, parseJsonBytes, stringifyJson } from '../../collection/format/json.ts';
+import { UserCollection } from '../../collection/user-collection.ts';
+import { silentLog } from '../../log.ts';
+import { userFolder } from '../../user-folder.ts';
+import { answerCollectionMessage } from '../answer.ts';
+import type { Message } from '../message.ts';
 
 /** For tests: one user's collection, made from a fixture, and the messages on it without network or threads. */
 export class TestSession implements Disposable {
@@ -19,7 +19,7 @@ export class TestSession implements Disposable {
     this.base = mkdtempSync(path.join(tmpdir(), 'messages-'));
     const folder = userFolder(this.base, 'learner');
     mkdirSync(folder.root);
-    copyFileSync(path.join(import.meta.dirname, '../../test/fixtures/collections', fixture), folder.collection);
+    copyFileSync(path.join(import.meta.dirname, '../../../test/fixtures/collections', fixture), folder.collection);
     this.collection = new UserCollection(folder, silentLog);
   }
 
