@@ -116,33 +116,37 @@ export class ByteCollector {
 }
 
 /**
- * Puts small pieces together to blocks: what happens for each piece then happens a few times in a body, however finely
- * its sender has cut it.
+ * Cuts a body into blocks of one size, however finely its sender has cut it: what is done for each piece is then done
+ * a few times, and not a million times. Blocks are never reused, whoever gets one may keep it.
  */
-export class BlockBuffer {
-  readonly #block: Buffer;
+export class BlockCutter {
+  readonly #blockBytes: number;
+  #block = Buffer.alloc(0);
   #filled = 0;
 
   constructor(blockBytes: number) {
-    this.#block = Buffer.allocUnsafeSlow(blockBytes);
+    this.#blockBytes = blockBytes;
   }
 
-  /** The bytes that are ready to be passed on, in order; what is missing comes later. They are valid until the next call. */
-  *add(piece: Uint8Array): Generator<Buffer> {
+  /** The blocks that are full now, in order. */
+  cut(piece: Uint8Array): readonly Buffer[] {
+    const full: Buffer[] = [];
     for (let at = 0; at < piece.length; ) {
-      const taken = Math.min(piece.length - at, this.#block.length - this.#filled);
+      if (this.#filled === 0) this.#block = Buffer.allocUnsafeSlow(this.#blockBytes);
+      const taken = Math.min(piece.length - at, this.#blockBytes - this.#filled);
       this.#block.set(piece.subarray(at, at + taken), this.#filled);
       this.#filled += taken;
       at += taken;
-      if (this.#filled === this.#block.length) yield this.rest();
+      if (this.#filled === this.#blockBytes) full.push(this.rest());
     }
+    return full;
   }
 
-  /** What is left when no more comes. */
+  /** The bytes behind the last full block. */
   rest(): Buffer {
-    const block = this.#block.subarray(0, this.#filled);
+    const rest = this.#block.subarray(0, this.#filled);
     this.#filled = 0;
-    return block;
+    return rest;
   }
 }
 

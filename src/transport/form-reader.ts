@@ -1,14 +1,16 @@
 import { Busboy, type BusboyFileStream, type BusboyInstance } from '@fastify/busboy';
 import { SyncError } from '../errors.ts';
+import { KiB } from '../limits.ts';
+import { BlockCutter } from './body-reader.ts';
 import { formFieldBytesMax, formPartHeaderBytesMax, formPartHeaderLinesMax, formPartsMax } from './http-limits.ts';
 import type { Spool } from './spool.ts';
 
 /** Name of the part that holds the payload. */
 const payloadName = 'data';
-/** The parser works through one slice at a time, so that a body full of boundaries is refused after a few of them. */
-const sliceBytes = 16 * 1024;
+/** The parser works through one block at a time, so that a body full of boundaries is refused after a few of them. */
+const blockBytes = 16 * KiB;
 /** The end of the body that is kept to see how it ends, bytes: more than a text part and its headers take. */
-const tailBytes = 4 * 1024;
+const tailBytes = 4 * KiB;
 
 /** Text fields by name; of equal names the last counts. The payload lies in the spool. */
 export interface Form {
@@ -31,11 +33,13 @@ export class FormReader implements AsyncDisposable {
   readonly #fields = new Map<string, string>();
   readonly #finished: Promise<void>;
   readonly #fail: (error: unknown) => void;
+  readonly #cutter = new BlockCutter(blockBytes);
   #failed = false;
+  #stopWaiting: (error: unknown) => void = () => {};
   #payload: Spool | undefined;
   /** The last piece of a payload can still be on its way into the spool when the parser has finished. */
   #spooling: Promise<void> = Promise.resolve();
-  #tail = Buffer.alloc(0);
+  #tail: Buffer = Buffer.alloc(0);
 
   /** `openSpool` is called when a payload begins, with the fields that came before it; it may refuse by throwing. */
   constructor(contentType: string, openSpool: (fields: ReadonlyMap<string, string>) => Spool) {
@@ -46,6 +50,7 @@ export class FormReader implements AsyncDisposable {
     this.#finished.catch(() => {}); // Heard through `failure`, `take` or `finish`.
     this.#fail = (error) => {
       this.#failed = true;
+      this.#stopWaiting(error);
       reject(error);
     };
     this.#parser.on('finish', resolve);
@@ -60,17 +65,15 @@ export class FormReader implements AsyncDisposable {
     return this.#finished.then(() => new Promise<never>(() => {}));
   }
 
-  /** Takes a piece of the body. Wait for the promise before the next one. */
-  async take(piece: Buffer): Promise<void> {
-    const known = piece.length < tailBytes ? Buffer.concat([this.#tail, piece]) : piece;
-    this.#tail = Buffer.from(known.subarray(-tailBytes));
-    for (let at = 0; at < piece.length && !this.#failed; at += sliceBytes) {
-      await this.#write(piece.subarray(at, at + sliceBytes));
-    }
+  /** Takes a piece of the body. Wait for the promise, if any, before the next one. */
+  take(piece: Uint8Array): undefined | Promise<void> {
+    const blocks = this.#cutter.cut(piece);
+    return blocks.length === 0 ? undefined : this.#parse(blocks);
   }
 
   /** The body is over. The payload of the returned form is still owned by this reader. */
   async finish(): Promise<Form> {
+    await this.#parse([this.#cutter.rest()]);
     if (this.#tail.length === 0) throw malformed('it is empty');
     const closing = missingClosing(this.#tail, this.#boundary);
     if (closing === undefined) throw malformed('it is cut off');
@@ -87,9 +90,20 @@ export class FormReader implements AsyncDisposable {
     await this.#payload?.[Symbol.asyncDispose]();
   }
 
-  #write(slice: Buffer): Promise<void> {
-    const written = new Promise<void>((resolve) => this.#parser.write(slice, () => resolve()));
-    return Promise.race([written, this.failure]);
+  async #parse(blocks: readonly Buffer[]): Promise<void> {
+    for (const block of blocks) {
+      if (this.#failed || block.length === 0) return;
+      this.#tail = Buffer.concat([this.#tail, block]).subarray(-tailBytes);
+      await this.#write(block);
+    }
+  }
+
+  /** Settles when the parser can take more, and fails when it never will. */
+  #write(block: Buffer): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#stopWaiting = reject;
+      this.#parser.write(block, () => resolve());
+    });
   }
 
   #takeField(name: string | undefined, value: string, isCut: boolean): void {

@@ -4,9 +4,13 @@ import { PassThrough, Transform, type TransformCallback } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { constants, createGunzip, createZstdDecompress } from 'node:zlib';
 import { messageOf, SyncError } from '../errors.ts';
-import { zstdWindowLogMax } from '../limits.ts';
+import { KiB, zstdWindowLogMax } from '../limits.ts';
 import type { Payload } from '../protocol/message.ts';
+import { BlockCutter } from './body-reader.ts';
 import { streamPieceBytes } from './http-limits.ts';
+
+/** Each block costs a trip to the thread pool. */
+const inputBlockBytes = 64 * KiB;
 
 export type Coding = (Payload & { kind: 'bytes' })['coding'];
 
@@ -25,6 +29,7 @@ export class InflatedTooLargeError extends Error {
 export class InflatedFile implements AsyncDisposable {
   readonly path: string;
   readonly #input: Transform;
+  readonly #cutter = new BlockCutter(inputBlockBytes);
   readonly #counter: ByteCounter;
   readonly #written: Promise<void>;
   #isFinished = false;
@@ -46,15 +51,16 @@ export class InflatedFile implements AsyncDisposable {
     return this.#written.then(() => new Promise<never>(() => {}));
   }
 
-  /** Takes compressed bytes. A promise asks to wait with the next ones. */
+  /** Takes compressed bytes. A promise asks to wait with the next ones; after a failure it stays open, see `failure`. */
   take(piece: Uint8Array): undefined | Promise<void> {
-    if (this.#input.destroyed || this.#input.write(piece)) return undefined;
-    return Promise.race([new Promise<void>((resolve) => this.#input.once('drain', resolve)), this.failure]);
+    let isFull = false;
+    for (const block of this.#cutter.cut(piece)) if (!this.#input.destroyed) isFull = !this.#input.write(block);
+    return isFull ? new Promise((resolve) => this.#input.once('drain', resolve)) : undefined;
   }
 
   /** No more bytes come: all of them are in the file, not yet synced to the disk. Returns its length in bytes. */
   async finish(): Promise<number> {
-    this.#input.end();
+    if (!this.#input.destroyed) this.#input.end(this.#cutter.rest());
     await this.#written;
     this.#isFinished = true;
     return this.#counter.byteLength;

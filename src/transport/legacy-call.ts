@@ -105,7 +105,7 @@ async function filePayload(
   return receiveFile({ ...target, coding: codingIn(fields) }, context, async (file) => {
     if (payload === undefined) return 0;
     const sentBytes = payload.byteLength;
-    for await (const piece of payload.pieces()) await file.take(piece);
+    for await (const piece of payload.pieces()) await Promise.race([file.take(piece), file.failure]);
     return sentBytes;
   });
 }

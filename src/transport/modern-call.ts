@@ -1,7 +1,7 @@
+import { zstdDecompressSync } from 'node:zlib';
 import { SyncError } from '../errors.ts';
 import { loginBytesMax } from '../limits.ts';
 import type { Payload } from '../protocol/message.ts';
-import { openPayload } from '../protocol/payload.ts';
 import type { UserFolder } from '../user-folder.ts';
 import { ByteCollector, readBody } from './body-reader.ts';
 import { strangerBytesMax, strangerInflatedBytesMax } from './http-limits.ts';
@@ -66,11 +66,12 @@ async function collect(call: OpenCall, bytesMax: number, context: CallContext): 
  * little of it is looked at, and nothing is kept.
  */
 async function refuseStranger(call: OpenCall, context: CallContext): Promise<never> {
+  const { bytes } = await collect(call, strangerBytesMax, context);
   try {
-    openPayload(await collect(call, strangerBytesMax, context), strangerInflatedBytesMax);
+    zstdDecompressSync(bytes, { maxOutputLength: strangerInflatedBytesMax });
   } catch (error) {
-    const isMuch = error instanceof SyncError && error.code === 'payloadTooLarge';
-    if (!isMuch) throw error;
+    const isMuch = error instanceof Error && 'code' in error && error.code === 'ERR_BUFFER_TOO_LARGE';
+    if (!isMuch) throw new SyncError('malformedRequest', 'Cannot decompress the request', { cause: error });
   }
   throw unknownHostKey();
 }

@@ -251,6 +251,11 @@ export class Device {
     return this.#ask('use_newest_common_scheduler');
   }
 
+  /** What releases from 23.10 on ask for before they let anyone study. Protocol 9 clients are turned away from then on. */
+  useScheduler3(): Promise<void> {
+    return this.#ask('use_scheduler_3');
+  }
+
   /** Answers with the scheduler of the release. Returns the id of the review. */
   answer(card: number, ease: 1 | 2 | 3 | 4): Promise<number> {
     return this.#ask('answer', { card, ease });

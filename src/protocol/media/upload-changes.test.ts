@@ -174,7 +174,7 @@ class Model {
 
 /** A user with open media. */
 class Box implements AsyncDisposable {
-  readonly user = new TemporaryUser();
+  readonly user: TemporaryUser;
   #media: UserMedia;
 
   private constructor(user: TemporaryUser, media: UserMedia) {

@@ -147,6 +147,11 @@ def use_newest_common_scheduler(col):
 
 
 @change
+def use_scheduler_3(col):
+    col.set_v3_scheduler(True)
+
+
+@change
 def answer(col, card, ease):
     """Shows the card and presses a button, 1 to 4, or the last one there is. Returns the row of the review history."""
     if hasattr(col.sched, "reset"):
