@@ -32,6 +32,13 @@ export const mediaMetaBytesMax = 50 * KiB;
 /** Records in one `mediaChanges` answer. Same as the official server. */
 export const mediaChangesMax = 1000;
 
+/** Entries of an upload zip, named by `_meta` or not. No client sends more than 26. */
+export const zipEntriesMax = 128;
+/** All content of one upload zip, bytes. Clients stop after 2.5 MiB and one more file, which is 102.5 MiB at most. */
+export const zipContentBytesMax = 300 * MiB;
+/** A zip up to so many bytes of content is made in memory. Above the soft limit of a zip, as most answers are near it. */
+export const zipInMemoryBytesMax = 4 * MiB;
+
 /** A sync that sends nothing for this long is rolled back, milliseconds. Clients give up after 30 to 60 s of silence. */
 export const sessionIdleMsMax = 5 * 60 * 1000;
 /** A request body that stops moving for this long is cut off, milliseconds. */

@@ -4,6 +4,7 @@ import { abortEnds, claimSession, isForgotten, type SyncSession } from './sync-s
 
 const active: SyncSession = {
   sessionKey: 'phone',
+  clientVersion: '26.09,android',
   serverUsn: 3,
   clientUsn: 2,
   clientIsNewer: true,
@@ -17,10 +18,12 @@ test('only the session that began a sync goes on with it', () => {
   assert.deepEqual(claimSession(undefined, 'phone'), { kind: 'refuse', reason: 'no sync is active' });
 });
 
-test('a foreign abort ends a sync only when that is silent', () => {
-  assert.equal(abortEnds(active, 'phone', 10_001, 5_000), true);
-  assert.equal(abortEnds(active, 'fresh', 10_001, 5_000), false);
-  assert.equal(abortEnds(active, 'fresh', 15_000, 5_000), true);
+test('an abort ends the sync of its own device at once, that of another only when it is silent', () => {
+  const linux = { sessionKey: 'fresh', clientVersion: '26.09,linux' };
+  assert.equal(abortEnds(active, { ...linux, sessionKey: 'phone' }, 10_001, 5_000), true);
+  assert.equal(abortEnds(active, { ...linux, clientVersion: '26.09,android' }, 10_001, 5_000), true);
+  assert.equal(abortEnds(active, linux, 10_001, 5_000), false);
+  assert.equal(abortEnds(active, linux, 15_000, 5_000), true);
 });
 
 test('a sync is forgotten after the idle time, not at its last moment', () => {

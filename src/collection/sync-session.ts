@@ -3,6 +3,8 @@ import type { PendingChunks } from './rows.ts';
 /** One sync attempt between `start` and `finish`, with an open transaction behind it. */
 export interface SyncSession {
   readonly sessionKey: string;
+  /** Release and system of the client as its requests name them; empty for legacy ones. */
+  readonly clientVersion: string;
   /** `col.usn` when the sync began: stamped on all that the client sends. */
   readonly serverUsn: number;
   /** What the client had seen: objects with this usn or a higher one are news to it. */
@@ -25,12 +27,17 @@ export function claimSession(active: SyncSession | undefined, sessionKey: string
   return { kind: 'resume', session: active };
 }
 
+/** Who asks for an abort. */
+export type AbortRequest = Pick<SyncSession, 'sessionKey' | 'clientVersion'>;
+
 /**
- * Does an `abort` with this key end the active sync? A client whose user cancels aborts with a fresh key, so a foreign
- * key counts too, once the sync is silent for a while; a late abort of one device must not end the sync of another.
+ * Does an `abort` end the active sync? A client whose user cancels aborts with a fresh session key, so a foreign key
+ * counts too when it comes from the same release and system, or once the sync is silent for a while. A late abort of
+ * one device must not end the sync of another.
  */
-export function abortEnds(active: SyncSession, sessionKey: string, nowMs: number, foreignIdleMs: number): boolean {
-  return active.sessionKey === sessionKey || nowMs - active.lastSeenMs >= foreignIdleMs;
+export function abortEnds(active: SyncSession, request: AbortRequest, nowMs: number, foreignIdleMs: number): boolean {
+  if (active.sessionKey === request.sessionKey || active.clientVersion === request.clientVersion) return true;
+  return nowMs - active.lastSeenMs >= foreignIdleMs;
 }
 
 /** Has the sync been silent for so long that its client is gone? */

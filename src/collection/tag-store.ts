@@ -12,14 +12,14 @@ export function tagsSince(work: SyncWork, clientUsn: number): string[] {
     .map(([tag]) => String(tag));
 }
 
-/** Adds a tag from a client, unless there is one that differs by case only: its spelling and usn stay. */
+/** Adds a tag from a client, collapsed in the browser's tree as Anki does, unless there is one that differs by case only: its spelling and usn stay. */
 export function registerTag(work: SyncWork, text: string): void {
   const tag = normalizeTagName(text);
   if (work.tagNames.ownerOf(tag) !== undefined) return;
   const spelled = withStoredAncestor(work, tag);
   work.changeNames();
   work.sql.run(
-    'INSERT INTO tags (tag, usn, collapsed, config) VALUES (?, ?, 0, NULL)',
+    'INSERT INTO tags (tag, usn, collapsed, config) VALUES (?, ?, 1, NULL)',
     spelled,
     work.session.serverUsn,
   );

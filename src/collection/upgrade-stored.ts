@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { mkdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
 import { cloneFile, replaceFile } from '../storage/replace-file.ts';
 import type { UserFolder } from '../user-folder.ts';
+import { takeInWal } from './stored-file.ts';
 import { prepareUpload } from './validate-upload.ts';
 
 /**
@@ -21,17 +21,5 @@ export async function upgradeStoredCollection(folder: UserFolder): Promise<void>
     replaceFile(copy, folder.collection);
   } finally {
     rmSync(copy, { force: true });
-  }
-}
-
-/** Moves what a killed server left beside the file into it. */
-function takeInWal(collection: string): void {
-  const db = new DatabaseSync(collection, { enableForeignKeyConstraints: false });
-  try {
-    db.exec('PRAGMA locking_mode = EXCLUSIVE');
-    db.prepare('SELECT count(*) FROM sqlite_schema').get();
-    db.exec('PRAGMA wal_checkpoint(TRUNCATE)');
-  } finally {
-    db.close();
   }
 }

@@ -6,7 +6,14 @@ import type { UserFolder } from '../user-folder.ts';
 import { CollectionFile, type Preparation } from './collection-file.ts';
 import { type CollectionSummary, readSummary } from './collection-summary.ts';
 import { loadCounts, rememberCounts } from './kept-counts.ts';
-import { abortEnds, claimSession, clientIsAhead, isForgotten, type SyncSession } from './sync-session.ts';
+import {
+  type AbortRequest,
+  abortEnds,
+  claimSession,
+  clientIsAhead,
+  isForgotten,
+  type SyncSession,
+} from './sync-session.ts';
 import { SyncWork } from './sync-work.ts';
 
 /** An `abort` with a foreign session key ends a sync that was silent this long, milliseconds. */
@@ -60,7 +67,7 @@ export class UserCollection implements Disposable {
   }
 
   /** Begins a sync; one that is running ends, rolled back. */
-  begin(options: Pick<SyncSession, 'sessionKey' | 'clientUsn' | 'clientIsNewer'>, nowMs: number): SyncWork {
+  begin(options: Omit<SyncSession, 'serverUsn' | 'lastSeenMs' | 'pendingChunks'>, nowMs: number): SyncWork {
     this.abandon('another sync begins');
     const file = this.#open();
     const summary = readSummary(file);
@@ -106,9 +113,9 @@ export class UserCollection implements Disposable {
   }
 
   /** Ends the running sync on a client's wish; see `abortEnds` for whose. */
-  abort(sessionKey: string, nowMs: number): void {
+  abort(request: AbortRequest, nowMs: number): void {
     if (this.#work === undefined) return;
-    if (abortEnds(this.#work.session, sessionKey, nowMs, foreignAbortIdleMs)) this.abandon('its client aborted it');
+    if (abortEnds(this.#work.session, request, nowMs, foreignAbortIdleMs)) this.abandon('its client aborted it');
   }
 
   /** Ends and undoes the running sync, if there is one. */

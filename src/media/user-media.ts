@@ -1,4 +1,4 @@
-import { mediaChangesMax } from '../limits.ts';
+import { mediaChangesMax, zipInMemoryBytesMax } from '../limits.ts';
 import type { Log } from '../log.ts';
 import type { UserFolder } from '../user-folder.ts';
 import { type MediaChange, MediaDb, type MediaEntry } from './media-db.ts';
@@ -7,9 +7,6 @@ import { type FileChange, MediaStore, type ReceivedContent, type StepHook } from
 import { planDownload, type WantedFile } from './plan-download.ts';
 import { type PlannedStep, planUpload, type UploadedChange } from './plan-upload.ts';
 import { type ZipSource, zipToBytes, zipToFile } from './zip-out.ts';
-
-/** A zip up to so many bytes of content is made in memory. Above the soft limit of a zip, as most answers are near it. */
-const zipInMemoryBytesMax = 4 * 1024 * 1024;
 
 export type Download =
   | { readonly kind: 'bytes'; readonly bytes: Buffer<ArrayBuffer> }

@@ -4,8 +4,8 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { makeZip, sha1Of, TemporaryUser, type TestEntry, type TestZipOptions } from '../../test/support/media.ts';
 import { SyncError, type SyncErrorCode } from '../errors.ts';
-import { MiB, mediaFileBytesMax, mediaMetaBytesMax } from '../limits.ts';
-import { UploadZip, zipContentBytesMax, zipEntriesMax } from './zip-in.ts';
+import { MiB, mediaFileBytesMax, mediaMetaBytesMax, zipContentBytesMax, zipEntriesMax } from '../limits.ts';
+import { UploadZip } from './zip-in.ts';
 
 const META: TestEntry = { name: '_meta', content: '[["a","0"]]' };
 

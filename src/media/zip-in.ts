@@ -5,16 +5,11 @@ import { pipeline, Readable } from 'node:stream';
 import { crc32, createInflateRaw } from 'node:zlib';
 import yauzl from 'yauzl';
 import { messageOf, SyncError } from '../errors.ts';
-import { MiB, mediaFileBytesMax, mediaMetaBytesMax } from '../limits.ts';
+import { mediaFileBytesMax, mediaMetaBytesMax, zipContentBytesMax, zipEntriesMax } from '../limits.ts';
 import { codeOf } from './durable-files.ts';
 import type { Sha1Hex } from './media-db.ts';
 import type { ReceivedContent } from './media-store.ts';
 import { readZipDirectory, type ZipDirectory, zipTailBytes } from './zip-end-record.ts';
-
-/** Entries of an upload zip, named by `_meta` or not. No client sends more than 26. */
-export const zipEntriesMax = 128;
-/** All content of one upload zip, bytes. Clients stop after 2.5 MiB and one more file, which is 102.5 MiB at most. */
-export const zipContentBytesMax = 300 * MiB;
 
 const META = '_meta';
 const STORED = 0;

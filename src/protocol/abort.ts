@@ -4,6 +4,6 @@ import { parseMessage } from './payload.ts';
 /** `abort`: the client gives its sync up. Always answered with `null`, also when there is none. */
 export const answerAbort: MessageHandler = (message, collection, context) => {
   parseMessage(message.payload, context.inflatedBytesMax);
-  collection.abort(message.sessionKey, context.nowMs);
+  collection.abort(message, context.nowMs);
   return null;
 };

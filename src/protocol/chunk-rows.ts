@@ -59,7 +59,8 @@ export function readCardRow(value: JsonValue): CardRow {
     whole(row[14], 'original due of a card', i32Min, i32Max),
     int64(row[15], 'original deck id of a card'),
     int(row[16], 'flags of a card', 0, u8Max),
-    data,
+    // Legacy clients leave it empty; Anki's own server stores an empty object.
+    data === '' ? '{}' : data,
   ];
 }
 

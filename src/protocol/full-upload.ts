@@ -1,11 +1,20 @@
 import { rmSync } from 'node:fs';
 import type { UserCollection } from '../collection/user-collection.ts';
-import { replaceFile } from '../storage/replace-file.ts';
 
 /** What the check of an uploaded file found; the file at `path` is ready to be stored as it is when it was accepted. */
 export type CheckedUpload =
-  | { readonly kind: 'accepted'; readonly path: string }
+  | { readonly kind: 'accepted'; readonly path: string; readonly counts: UploadCounts }
   | { readonly kind: 'refused'; readonly path: string; readonly reason: string };
+
+/** Rows of the big tables in the uploaded file. */
+export interface UploadCounts {
+  readonly notes: number;
+  readonly cards: number;
+  readonly revlog: number;
+}
+
+/** Puts the finished file in the place of the stored collection, which is closed, and keeps that one. */
+export type ReplaceCollection = (upload: CheckedUpload & { readonly kind: 'accepted' }) => void;
 
 /** Exactly what clients take for success. */
 export const uploadDone = 'OK';
@@ -16,7 +25,11 @@ export const uploadCorrupt = 'Your upload was corrupt. Please use Check Database
  * `upload`: the checked file takes the place of the collection. A sync that is running ends, undone. Returns the text for
  * the client; when it was refused nothing of the stored collection changes.
  */
-export function acceptUpload(collection: UserCollection, upload: CheckedUpload): string {
+export function acceptUpload(
+  collection: UserCollection,
+  upload: CheckedUpload,
+  replaceCollection: ReplaceCollection,
+): string {
   const { user } = collection.folder;
   if (upload.kind === 'refused') {
     rmSync(upload.path, { force: true });
@@ -24,6 +37,6 @@ export function acceptUpload(collection: UserCollection, upload: CheckedUpload):
     return uploadCorrupt;
   }
   collection.close();
-  replaceFile(upload.path, collection.folder.collection);
+  replaceCollection(upload);
   return uploadDone;
 }

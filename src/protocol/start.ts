@@ -18,9 +18,9 @@ interface StartContent {
 export const answerStart: MessageHandler = (message, collection, context) => {
   const content = readStart(parseMessage(message.payload, context.inflatedBytesMax));
   requireSessionKey(message);
-  const { sessionKey } = message;
+  const { sessionKey, clientVersion } = message;
   const { clientUsn, clientIsNewer } = content;
-  const work = collection.begin({ sessionKey, clientUsn, clientIsNewer }, context.nowMs);
+  const work = collection.begin({ sessionKey, clientVersion, clientUsn, clientIsNewer }, context.nowMs);
   return undoingOnFailure(collection, message, () => {
     if (clientIsAhead(work.session)) {
       const seen = { user: message.folder.user, clientUsn, serverUsn: work.session.serverUsn };

@@ -14,7 +14,12 @@ export function syncFile(file: string): void {
 /** Makes the names in a folder durable: a new name is on the disk only once its folder is. */
 export function syncFolder(folder: string): void {
   if (process.platform === 'win32') return; // Windows cannot open a folder for this, and needs it not.
-  syncFile(folder);
+  try {
+    syncFile(folder);
+  } catch (error) {
+    // Some network file systems cannot sync a folder; that is as durable as they get.
+    if (!(error instanceof Error && 'code' in error && ['EINVAL', 'ENOTSUP'].includes(String(error.code)))) throw error;
+  }
 }
 
 /**

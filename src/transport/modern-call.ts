@@ -49,12 +49,17 @@ async function readPayload(call: OpenCall, folder: UserFolder, context: CallCont
   );
 }
 
-async function collect(call: OpenCall, bytesMax: number, context: CallContext): Promise<Payload & { kind: 'bytes' }> {
+async function collect(
+  call: OpenCall,
+  bytesMax: number,
+  context: CallContext,
+  tooLongError = tooLong(bytesMax),
+): Promise<Payload & { kind: 'bytes' }> {
   const body = new ByteCollector();
   await readBody(call.request, {
     bytesMax,
     stalledMsMax: context.stalledMsMax,
-    tooLong: () => tooLong(bytesMax),
+    tooLong: () => tooLongError,
     take: (piece) => body.take(piece),
   });
   if (body.byteLength === 0) throw new SyncError('malformedRequest', 'Cannot read the request: it has no body');
@@ -66,7 +71,7 @@ async function collect(call: OpenCall, bytesMax: number, context: CallContext): 
  * little of it is looked at, and nothing is kept.
  */
 async function refuseStranger(call: OpenCall, context: CallContext): Promise<never> {
-  const { bytes } = await collect(call, strangerBytesMax, context);
+  const { bytes } = await collect(call, strangerBytesMax, context, unknownHostKey());
   try {
     zstdDecompressSync(bytes, { maxOutputLength: strangerInflatedBytesMax });
   } catch (error) {

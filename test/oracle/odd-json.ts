@@ -31,10 +31,16 @@ const oddValues: readonly Json[] = [
   { key: 1 },
 ];
 
-/** The value with one thing in it changed: a value replaced, a key or an element removed or doubled. */
-export function odd(random: Random, value: Json): Json {
-  const places = placesIn(value);
-  return changedAt(value, random.pick(places), (old, isElement) => {
+/**
+ * The value with one thing in it changed: a value replaced, a key or an element removed or doubled. Places whose path,
+ * such as `chunk/cards/0/17`, matches `except` stay as they are; lists whose path matches `rows` keep their length.
+ */
+export function odd(random: Random, value: Json, { except, rows }: { except: RegExp; rows: RegExp }): Json {
+  const places = placesIn(value).filter((place) => !except.test(place.join('/')));
+  const place = random.pick(places);
+  const isInRow = rows.test(place.slice(0, -1).join('/'));
+  return changedAt(value, place, (old, isElement) => {
+    if (isInRow) return [random.pick(oddValues)];
     const change = random.weighted({ replace: 6, remove: 2, double: isElement ? 1 : 0, negate: typeof old === 'number' ? 1 : 0 });
     if (change === 'remove') return [];
     if (change === 'double') return [old, old];

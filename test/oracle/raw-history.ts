@@ -220,7 +220,7 @@ class RawWriter {
       applyGraves: () => ({ chunk: this.#graves(0.5) }),
     };
     const method = this.#random.weighted({ applyChanges: 6, applyChunk: 4, applyGraves: 1 });
-    return { path: `sync/${method}`, body: JSON.stringify(odd(this.#random, messages[method]?.() ?? null)) };
+    return { path: `sync/${method}`, body: JSON.stringify(odd(this.#random, messages[method]?.() ?? null, { except: treatedDifferently, rows })) };
   }
 
   *#changes(working: Contents, clientIsNewer: boolean): RawHistory {
@@ -413,6 +413,15 @@ const smallestBodies: Readonly<Record<string, string>> = {
   sanityCheck2: '{"client":[[0,0,0],0,0,0,0,0,0,0]}',
   finish: '{"_pad":null}',
 };
+
+/**
+ * Values that this server may keep in another way than the official one: numbers that old clients send with fractions are
+ * cut to the bounds of their column and not wrapped around, and the extra data of a card stay as they are.
+ */
+const treatedDifferently = /^chunk\/(?:cards\/\d+\/(?:4|8|9|14|17)|revlog\/\d+\/[4-7])$/;
+
+/** Reviews may be shorter by one value, which would put others into the places above. */
+const rows = /^chunk\/revlog\/\d+$/;
 
 /** Refused for every method. Without arguments this server is content with any JSON, unlike the official one. */
 const unreadableBodies = ['{', '', '{"chunk":3,', '{"client":[[0,0,0],0]} and more', '{"a":"\\ud800', '\ufeff{}'];

@@ -27,9 +27,8 @@ A client here is the real library of that Anki release, as PyPI (2.1.15: Debian)
 a collection, changes it, studies with its own scheduler, and syncs over HTTP. After a scenario the devices are compared
 fact by fact, with each other and mostly with a third device that downloads everything and finds nothing in Check Database.
 
-AnkiDroid and AnkiMobile cannot be run here. From the versions on that speak protocol 11 they contain the same sync code as
-the desktop releases of their time; what older ones send is tested from the written record of their messages, beside the
-code that reads them.
+AnkiDroid and AnkiMobile cannot be run here. Their versions that speak protocol 11 contain the same sync code as the desktop
+releases of their time. A mark says nothing about older ones, whose messages are known from records only.
 `;
 
 if (import.meta.main) {

@@ -32,7 +32,7 @@ export class TestSession implements Disposable {
       payload: { kind: 'bytes', bytes: Buffer.from(stringifyJson(body)), coding: 'identity' },
       hostKey: '',
       sessionKey,
-      clientVersion: '',
+      clientVersion: sessionKey,
     };
     const context = { nowMs: this.nowMs, inflatedBytesMax: 300 * 1024 * 1024, mediaUsn: 0 };
     const answer = answerCollectionMessage(message, this.collection, context);

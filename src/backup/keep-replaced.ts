@@ -1,0 +1,149 @@
+import { existsSync, linkSync, mkdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import path from 'node:path';
+import {
+  type CollectionFacts,
+  COMPANIONS,
+  damageOf,
+  hasCompanion,
+  readFacts,
+  takeInWal,
+} from '../collection/stored-file.ts';
+import { messageOf, SyncError } from '../errors.ts';
+import type { Log } from '../log.ts';
+import { cloneFile, replaceFile, syncFile, syncFolder } from '../storage/replace-file.ts';
+import type { UserFolder } from '../user-folder.ts';
+import { backupsFolder, type BackupReason, damagedFile, pendingFile, unusedBackupId } from './backup-folder.ts';
+
+/** The collection that was in the way. */
+export interface Kept {
+  /** Under which it can be restored. */
+  readonly id: string;
+  /** Undefined when it could not be read. */
+  readonly facts: CollectionFacts | undefined;
+}
+
+export interface Replacement {
+  readonly folder: UserFolder;
+  /** A checked collection file on the same file system. */
+  readonly finished: string;
+  readonly reason: BackupReason & ('replaced' | 'before-restore');
+  readonly nowMs: number;
+  readonly log: Log;
+}
+
+/**
+ * Puts a finished file in the collection's place and keeps what was there, in that order of safety: the old collection has
+ * a durable second name before anything is replaced. Nobody has the collection open. Costs a hard link, where there are
+ * some. Returns undefined when there was nothing to keep: no file, or no notes, cards and reviews in it.
+ *
+ * Throws `serverFault` when the old collection cannot be kept; it is in its place then, untouched.
+ */
+export function replaceKeeping({ folder, finished, reason, nowMs, log }: Replacement): Kept | undefined {
+  let kept: Kept | undefined;
+  try {
+    kept = keepCollection(folder, reason, nowMs, log);
+  } catch (error) {
+    const text = `Cannot store the upload: the backup of the old collection could not be written to ${backupsFolder(folder)}: ${messageOf(error)}`;
+    throw new SyncError('serverFault', text, { cause: error });
+  }
+  try {
+    replaceFile(finished, folder.collection);
+  } catch (error) {
+    if (kept !== undefined) dropIfLive(folder, pendingFile(folder, kept.id));
+    throw error;
+  }
+  return kept;
+}
+
+/**
+ * Removes a pending backup that is the stored collection itself under a second name: what a crash between keeping and
+ * replacing leaves. Nothing was replaced then, and the next change of the collection would change the backup too. True
+ * when it was one. Only in the lane of the user.
+ */
+export function dropIfLive(folder: UserFolder, pending: string): boolean {
+  const live = statSync(folder.collection, { throwIfNoEntry: false, bigint: true });
+  const kept = statSync(pending, { throwIfNoEntry: false, bigint: true });
+  if (live === undefined || kept === undefined || live.ino !== kept.ino || live.dev !== kept.dev) return false;
+  rmSync(pending);
+  return true;
+}
+
+function keepCollection(folder: UserFolder, reason: BackupReason, nowMs: number, log: Log): Kept | undefined {
+  if (!existsSync(folder.collection)) {
+    dropCompanions(folder.collection); // Of a collection that somebody removed; SQLite would mix them into the new one.
+    return undefined;
+  }
+  const facts = settle(folder.collection);
+  if (typeof facts === 'string') return setAside(folder, { nowMs, damage: facts }, log);
+  if (facts.notes + facts.cards + facts.reviews === 0) return undefined;
+  makeFolder(folder);
+  const id = unusedBackupId(folder, nowMs, reason);
+  keepUnder(folder.collection, pendingFile(folder, id));
+  syncFolder(backupsFolder(folder));
+  return { id, facts };
+}
+
+/** Brings everything into the one file and reads it; or says what is wrong with it. */
+function settle(collection: string): CollectionFacts | string {
+  try {
+    if (hasCompanion(collection)) takeInWal(collection);
+    return readFacts(collection);
+  } catch (error) {
+    const damage = damageOf(error);
+    if (damage === undefined) throw error;
+    return damage;
+  }
+}
+
+/** Keeps a damaged collection with all that lies beside it: somebody may be able to save something. Never a link. */
+function setAside(folder: UserFolder, found: { readonly nowMs: number; readonly damage: string }, log: Log): Kept {
+  makeFolder(folder);
+  const id = unusedBackupId(folder, found.nowMs, 'damaged');
+  const target = damagedFile(folder, id);
+  for (const suffix of [...COMPANIONS, '']) {
+    if (!existsSync(folder.collection + suffix)) continue;
+    copyDurably(folder.collection + suffix, target + suffix);
+  }
+  syncFolder(backupsFolder(folder));
+  // What is left of the old one must not be mixed into the new one.
+  dropCompanions(folder.collection);
+  log.error(
+    { user: folder.user, path: folder.collection, damage: found.damage, kept: target },
+    'The stored collection is damaged; it was set aside before it was replaced',
+  );
+  return { id, facts: undefined };
+}
+
+function makeFolder(folder: UserFolder): void {
+  if (existsSync(backupsFolder(folder))) return;
+  mkdirSync(backupsFolder(folder), { recursive: true });
+  syncFolder(folder.root);
+}
+
+/** A second name; where the file system has no links (exFAT, some network disks) a copy. */
+function keepUnder(file: string, keptName: string): void {
+  try {
+    linkSync(file, keptName);
+  } catch {
+    copyDurably(file, keptName); // Fails for the same reason, if it is another one.
+    return;
+  }
+  syncFile(file);
+}
+
+/** The name appears when all bytes are on the disk. */
+function copyDurably(file: string, target: string): void {
+  const draft = path.join(path.dirname(target), `${path.basename(target)}.tmp`);
+  try {
+    cloneFile(file, draft);
+    syncFile(draft);
+    renameSync(draft, target);
+  } catch (error) {
+    rmSync(draft, { force: true });
+    throw error;
+  }
+}
+
+function dropCompanions(collection: string): void {
+  for (const suffix of COMPANIONS) rmSync(collection + suffix, { force: true });
+}
