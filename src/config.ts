@@ -5,6 +5,7 @@ import { hostKeyOf, type UserSetting } from './accounts/accounts.ts';
 import type { StoredPassword } from './accounts/password.ts';
 import { parsePasswordHash } from './accounts/phc.ts';
 import { problemOfUserName } from './accounts/user-name.ts';
+import type { KeepingPolicy } from './backup/retention.ts';
 import { inflatedPerPayload, MiB, payloadMegsDefault } from './limits.ts';
 
 /** Where the address of a client in the log comes from. Same values as the official server. */
@@ -38,7 +39,12 @@ export interface Config {
   readonly inflatedBytesMax: number;
   readonly ipHeader: IpHeader;
   readonly logLevel: LogLevel;
+  /** How long backups and displaced media are kept. */
+  readonly keeping: KeepingPolicy;
 }
+
+/** The part of the settings that is about what lies in the data folder. */
+export type KeepingConfig = Pick<Config, 'base' | 'inflatedBytesMax' | 'keeping'>;
 
 /** One variable, for `--help` and the documentation. */
 export interface Setting {
@@ -81,6 +87,42 @@ export const SETTINGS: readonly Setting[] = [
     byDefault: 'info',
     meaning: `How much to log: ${LOG_LEVELS.join(', ')}. Without it RUST_LOG=anki=debug and the like work too.`,
   },
+  {
+    name: 'SYNC_BACKUP_REPLACED_DAYS',
+    byDefault: '30',
+    meaning: 'How many days a collection is kept that a full upload or a restore has replaced.',
+  },
+  {
+    name: 'SYNC_BACKUP_DAYS',
+    byDefault: '14',
+    meaning: 'Daily backups are kept for so many days on which the collection changed; 0 for none.',
+  },
+  {
+    name: 'SYNC_BACKUP_WEEKS',
+    byDefault: '8',
+    meaning: 'The newest daily backup of a week is kept for so many weeks with changes.',
+  },
+  {
+    name: 'SYNC_BACKUP_MONTHS',
+    byDefault: '12',
+    meaning: 'The newest daily backup of a month is kept for so many months with changes.',
+  },
+  {
+    name: 'SYNC_BACKUP_MAX_MEGS',
+    byDefault: '4096',
+    meaning:
+      'When the backups of a user are larger, in MiB, the oldest daily ones go, then manual ones; never replaced collections within their days. 0 for no limit.',
+  },
+  {
+    name: 'SYNC_TRASH_DAYS',
+    byDefault: '30',
+    meaning: 'How many days a media file is kept that a device has replaced or deleted.',
+  },
+  {
+    name: 'SYNC_TRASH_MAX_MEGS',
+    byDefault: '0',
+    meaning: 'When the media trash of a user is larger, in MiB, the oldest files go. 0 for no limit.',
+  },
 ];
 
 export type ConfigReading =
@@ -122,6 +164,7 @@ export function readConfig({ env, homeFolder, platform }: ConfigSurroundings): C
     inflatedBytesMax: payloadMegs * MiB * inflatedPerPayload,
     ipHeader: readIpHeader(env['SYNC_IP_HEADER'], problems),
     logLevel: readLogLevel(env, problems),
+    keeping: readKeeping(env, problems),
   };
   return problems.length > 0 ? { kind: 'problems', problems } : { kind: 'config', config, warnings };
 }
@@ -231,6 +274,40 @@ function readPayloadMegs(text: string | undefined, problems: string[]): number {
   if (/^\+?0*[1-9]\d{0,6}$/.test(text)) return Number(text);
   problems.push(`MAX_SYNC_PAYLOAD_MEGS: ${quoted(text)} is not a number of MiB from 1 on. Use one such as 100.`);
   return payloadMegsDefault;
+}
+
+/** Highest of the numbers that tell how long or how much to keep. */
+const keepingMax = 1_000_000;
+
+function readKeeping(env: ConfigSurroundings['env'], problems: string[]): KeepingPolicy {
+  const read = (variable: string, text: string | undefined): number => {
+    const byDefault = SETTINGS.find(({ name }) => name === variable)?.byDefault;
+    if (text === undefined) return Number(byDefault);
+    if (/^\d{1,7}$/.test(text) && Number(text) <= keepingMax) return Number(text);
+    problems.push(`${variable}: ${quoted(text)} is not a number from 0 to ${keepingMax}. Use one such as ${byDefault}.`);
+    return 0;
+  };
+  return {
+    replacedDays: read('SYNC_BACKUP_REPLACED_DAYS', env['SYNC_BACKUP_REPLACED_DAYS']),
+    days: read('SYNC_BACKUP_DAYS', env['SYNC_BACKUP_DAYS']),
+    weeks: read('SYNC_BACKUP_WEEKS', env['SYNC_BACKUP_WEEKS']),
+    months: read('SYNC_BACKUP_MONTHS', env['SYNC_BACKUP_MONTHS']),
+    bytesMax: read('SYNC_BACKUP_MAX_MEGS', env['SYNC_BACKUP_MAX_MEGS']) * MiB,
+    trashDays: read('SYNC_TRASH_DAYS', env['SYNC_TRASH_DAYS']),
+    trashBytesMax: read('SYNC_TRASH_MAX_MEGS', env['SYNC_TRASH_MAX_MEGS']) * MiB,
+  };
+}
+
+/** All that a command needs to work on the data folder: no users, no address. */
+export function readKeepingConfig({ env, homeFolder }: ConfigSurroundings): KeepingConfig | readonly string[] {
+  const problems: string[] = [];
+  const payloadMegs = readPayloadMegs(env['MAX_SYNC_PAYLOAD_MEGS'], problems);
+  const config: KeepingConfig = {
+    base: readBase(env['SYNC_BASE'], homeFolder, problems),
+    inflatedBytesMax: payloadMegs * MiB * inflatedPerPayload,
+    keeping: readKeeping(env, problems),
+  };
+  return problems.length > 0 ? problems : config;
 }
 
 function readIpHeader(text: string | undefined, problems: string[]): IpHeader {

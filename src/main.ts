@@ -10,12 +10,17 @@ if (Number.parseInt(process.versions.node, 10) < nodeMajorMin) {
 
 const { currentSurroundings } = await import('./config.ts');
 const { runCommandLine } = await import('./cli/command-line.ts');
+const { userFolder } = await import('./user-folder.ts');
 const { Lanes } = await import('./accounts/lanes.ts');
 
 process.exitCode = await runCommandLine(
   process.argv.slice(2),
   currentSurroundings(),
-  ({ config, log }) => new Lanes({ inflatedBytesMax: config.inflatedBytesMax, log }),
+  ({ config, log }) => {
+    const lanes = new Lanes({ inflatedBytesMax: config.inflatedBytesMax, policy: config.keeping, log });
+    lanes.safekeeping.watch(config.users.map(({ name }) => userFolder(config.base, name)));
+    return lanes;
+  },
 );
 // A connection that a client keeps open must not keep the process alive.
 process.exit();

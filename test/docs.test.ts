@@ -5,6 +5,7 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { SETTINGS } from '../src/config.ts';
 import { MEDIA_METHODS, SYNC_METHODS } from '../src/protocol/message.ts';
+import { PURPOSES } from './oracle/on-purpose.ts';
 
 const ROOT = path.join(import.meta.dirname, '..');
 const read = (file: string): string => readFileSync(path.join(ROOT, file), 'utf8');
@@ -150,6 +151,12 @@ test('the architecture page says which file answers each message', () => {
     (method) => !rows.some((row) => row.startsWith(`| \`${method}\` |`) && /`src\/[\w./-]+\.ts`/.test(row)),
   );
   assert.deepEqual(lacking, []);
+});
+
+test('the page about differences tells every one that is shown on both servers', () => {
+  const lines = page('docs/differences.md').split('\n');
+  const untold = PURPOSES.map(({ title }) => title).filter((title) => !lines.includes(`- ${title}`));
+  assert.deepEqual(untold, []);
 });
 
 test('the index of decisions lists every note', () => {

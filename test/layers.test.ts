@@ -13,6 +13,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ['transport'],
   ['accounts'],
   ['worker'],
+  ['backup'],
   ['protocol'],
   ['collection', 'media'],
   ['collection/format', 'collection/scheduling', 'collection/wasm'],

@@ -93,17 +93,17 @@ function problemOfUserFolder(base: string, user: NamedUser): string | undefined 
 function lockAndPrepare(base: string, users: readonly NamedUser[]): DataFolderClaim {
   const own = path.join(base, serverFolderName);
   const spool = path.join(own, 'incoming');
-  mkdirSync(own, { recursive: true });
+  makeFolder(own);
   const lock = FolderLock.acquire(path.join(own, 'lock'));
   if (lock === undefined) {
     return { kind: 'problems', problems: [`SYNC_BASE: another server is using ${base}. ${heldRemedy}`] };
   }
   try {
     rmSync(spool, { recursive: true, force: true });
-    mkdirSync(spool);
+    makeFolder(spool);
     for (const user of users) {
       const folder = userFolder(base, user.name);
-      mkdirSync(folder.media, { recursive: true });
+      makeFolder(folder.media);
       rmSync(folder.incoming, { recursive: true, force: true });
     }
     return { kind: 'claimed', folder: { spool, lock } };
@@ -111,6 +111,13 @@ function lockAndPrepare(base: string, users: readonly NamedUser[]): DataFolderCl
     lock.release();
     throw error;
   }
+}
+
+/** Makes a folder and those above it. Not by `recursive`, which never ends where nothing can be made, as in `/proc`. */
+function makeFolder(folder: string): void {
+  if (existsSync(folder)) return;
+  makeFolder(path.dirname(folder));
+  mkdirSync(folder);
 }
 
 /** The path itself, or the closest folder above it that is there. */

@@ -3,6 +3,7 @@ import { constants } from 'node:fs';
 import { copyFile, mkdir, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { KeepingPolicy } from '../backup/retention.ts';
 import { messageOf, SyncError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Answer, Message } from '../protocol/message.ts';
@@ -11,11 +12,14 @@ import type { UserFolder } from '../user-folder.ts';
 import type { Done, NeedsPreparation } from '../worker/collection-calls.ts';
 import { WorkerPool } from '../worker/worker-pool.ts';
 import type { Dispatcher } from './dispatcher.ts';
+import { type LaneAccess, Safekeeping } from './safekeeping.ts';
 import { SerialQueue } from './serial-queue.ts';
 
 export interface LanesOptions {
   /** Limit of an inflated body, bytes. */
   readonly inflatedBytesMax: number;
+  /** How long backups and displaced media are kept. */
+  readonly policy: KeepingPolicy;
   readonly log: Log;
 }
 
@@ -32,14 +36,17 @@ interface Lane {
  * One lane per user: requests of one user run one at a time, users never wait for each other. Media has a lane of its
  * own, because it may be synced while a collection is.
  */
-export class Lanes implements Dispatcher {
+export class Lanes implements Dispatcher, LaneAccess {
   readonly #lanes = new Map<string, Lane>();
   readonly #pool: WorkerPool;
   readonly #log: Log;
+  /** Makes backups behind the answers. */
+  readonly safekeeping: Safekeeping;
 
-  constructor(options: LanesOptions) {
-    this.#log = options.log;
-    this.#pool = new WorkerPool({ inflatedBytesMax: options.inflatedBytesMax }, options.log);
+  constructor({ inflatedBytesMax, policy, log }: LanesOptions) {
+    this.#log = log;
+    this.#pool = new WorkerPool({ inflatedBytesMax }, log);
+    this.safekeeping = new Safekeeping({ lanes: this, pool: this.#pool, policy, log });
   }
 
   dispatch(message: Message): Promise<Answer> {
@@ -54,6 +61,7 @@ export class Lanes implements Dispatcher {
   }
 
   async close(): Promise<void> {
+    this.safekeeping.close();
     const threads = this.#pool.runningCollectionThreads();
     const closed = await Promise.all(threads.map((thread) => thread.call('closeAll', undefined as never)));
     for (const folder of closed.flatMap(({ needCheckIn }) => needCheckIn)) {
@@ -69,6 +77,7 @@ export class Lanes implements Dispatcher {
     return this.#lane(folder).collection.run(async () => {
       const done = await this.#prepared(folder, () => this.#pool.threadOf(folder.user).call('answer', message));
       if (done.needsCheckIn) this.#scheduleCheckIn(folder);
+      if (message.method === 'finish') this.safekeeping.changed(folder);
       return done.answer;
     });
   }
@@ -92,8 +101,10 @@ export class Lanes implements Dispatcher {
         this.#log.warn({ user: folder.user, dropped: verdict.dropped }, 'Dropped triggers and views from an upload');
       }
       return await this.#lane(folder).collection.run(async () => {
-        await this.#waitForDownloads(folder);
-        const { text } = await this.#pool.threadOf(folder.user).call('acceptUpload', { folder, upload });
+        await this.closeInLane(folder);
+        const { text, kept } = await this.#pool.threadOf(folder.user).call('acceptUpload', { folder, upload });
+        if (kept !== undefined) this.safekeeping.kept(folder, kept);
+        if (upload.kind === 'accepted') this.safekeeping.changed(folder);
         return { kind: 'bytes', bytes: Buffer.from(text) };
       });
     } finally {
@@ -164,8 +175,27 @@ export class Lanes implements Dispatcher {
     if (needsCheckIn) this.#scheduleCheckIn(folder);
   }
 
-  /** An upload replaces the file, so it cannot while another device still reads it. */
-  async #waitForDownloads(folder: UserFolder): Promise<void> {
+  inCollectionLane<Result>(folder: UserFolder, task: () => Promise<Result>): Promise<Result> {
+    return this.#lane(folder).collection.run(task);
+  }
+
+  inMediaLane<Result>(folder: UserFolder, task: () => Promise<Result>): Promise<Result> {
+    return this.#lane(folder).media.run(task);
+  }
+
+  async whileStill<Result>(folder: UserFolder, task: () => Promise<Result>): Promise<Result> {
+    await this.#lane(folder).collection.run(() =>
+      this.#prepared(folder, () => this.#pool.threadOf(folder.user).call('standStill', folder)),
+    );
+    try {
+      return await task();
+    } finally {
+      await this.#endDownload(folder);
+    }
+  }
+
+  /** The file is to be replaced, which it cannot be while another device still reads it. */
+  async closeInLane(folder: UserFolder): Promise<void> {
     const thread = this.#pool.threadOf(folder.user);
     for (let waitedMs = 0; waitedMs <= downloadWaitMsMax; waitedMs += downloadPollMs) {
       if (await thread.call('close', folder)) return;

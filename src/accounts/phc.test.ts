@@ -78,7 +78,7 @@ test('texts that are no hash are told from hashes that never match', async () =>
     known.replace('pbkdf2', 'PBKDF2'),
     known.replace('i=600000,l=32', 'i=1,i=2'),
     `${known}x`.repeat(3),
-    known.replace('$i', '$$i'),
+    known.replace('$i', () => '$$i'),
   ];
   for (const text of texts) assert.equal(await verdict(text), undefined, text);
 });

@@ -1,8 +1,8 @@
 import { existsSync, linkSync, mkdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import path from 'node:path';
 import {
-  type CollectionFacts,
   COMPANIONS,
+  type CollectionFacts,
   damageOf,
   hasCompanion,
   readFacts,
@@ -12,7 +12,7 @@ import { messageOf, SyncError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { cloneFile, replaceFile, syncFile, syncFolder } from '../storage/replace-file.ts';
 import type { UserFolder } from '../user-folder.ts';
-import { backupsFolder, type BackupReason, damagedFile, pendingFile, unusedBackupId } from './backup-folder.ts';
+import { type BackupReason, backupsFolder, damagedFile, pendingFile, unusedBackupId } from './backup-folder.ts';
 
 /** The collection that was in the way. */
 export interface Kept {

@@ -152,6 +152,16 @@ export class UserCollection implements Disposable {
     return file.byteLength;
   }
 
+  /**
+   * For a backup: from here on the main file stays as it is until `downloadEnded`, and commits, also of a sync that is
+   * running, go to the `-wal`, which only grows: a copy of the two, made in that order, is the collection as committed at
+   * some moment since.
+   */
+  standStill(): void {
+    this.#open();
+    this.#downloadsRunning += 1;
+  }
+
   /** Copies the committed state to `target`, a new file, in the form that it has: true for working form. */
   async copyTo(target: string): Promise<boolean> {
     const file = this.#open();

@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { Agent, request as httpRequest } from 'node:http';
+import path from 'node:path';
 import { Readable } from 'node:stream';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -270,6 +273,33 @@ test('a client that goes away while it sends is no fault and reaches nobody', as
   assert.equal(line?.level, 'info');
   assert.match(String(line?.fields['context']), /closed the connection/);
   assert.equal(server.dispatcher.received.length, 0);
+});
+
+test('a client that goes away while its answer is made harms nobody, and files are disposed of', async () => {
+  await using server = await HttpHarness.start();
+  const copy = path.join(server.base, 'copy');
+  const body = zstdCompressSync('{}');
+  const head = `anki-sync: ${server.modernHeaders()['anki-sync']}\r\ncontent-length: ${body.length}\r\n\r\n`;
+  for (const kind of ['bytes', 'file', 'error'] as const) {
+    const socket = await server.connect();
+    server.dispatcher.answer = async () => {
+      socket.destroy();
+      await sleep(100);
+      if (kind === 'error') throw new Error('disk is gone');
+      if (kind === 'bytes') return textAnswer('x'.repeat(1000));
+      await writeFile(copy, randomBytes(MiB));
+      return { kind, path: copy, byteLength: MiB, afterwards: 'delete' };
+    };
+    server.lines.length = 0;
+    socket.write(`POST /sync/download HTTP/1.1\r\nhost: x\r\n${head}`);
+    socket.write(body);
+    await new Promise((resolve) => socket.once('close', resolve));
+    await sleep(250);
+    assert.ok(server.lines.length > 0, kind);
+    if (kind === 'error') assert.match(String(server.lines.at(-1)?.fields['context']), /disk is gone/);
+  }
+  assert.ok(!existsSync(copy));
+  assert.equal((await server.send('/health', { method: 'GET' })).status, 200);
 });
 
 test('closing lets a running request finish, and ends its connection then', async () => {

@@ -1,3 +1,4 @@
+import type { TrashRestored, TrashWish } from '../backup/trashed-media.ts';
 import type { Preparation } from '../collection/collection-file.ts';
 import type { CheckedUpload } from '../protocol/full-upload.ts';
 import type { Answer, Message } from '../protocol/message.ts';
@@ -24,8 +25,18 @@ export interface CollectionCalls {
   answer(message: Message): Promise<NeedsPreparation | Done<{ answer: Answer }>>;
   /** Answers any message on the media. */
   answerMedia(message: Message): Promise<{ answer: Answer }>;
-  /** Puts a checked upload in the collection's place; the text is for the client. */
-  acceptUpload(argument: { folder: UserFolder; upload: CheckedUpload }): Promise<{ text: string }>;
+  /**
+   * Puts a checked upload in the collection's place and keeps the old one; the text is for the client, `kept` is the id of
+   * the backup, if there was anything to keep.
+   */
+  acceptUpload(argument: {
+    folder: UserFolder;
+    upload: CheckedUpload;
+  }): Promise<{ text: string; kept: string | undefined }>;
+  /** Puts a checked backup in the collection's place and keeps the old one; returns the id of that backup. */
+  restoreCollection(argument: { folder: UserFolder; finished: string }): Promise<{ kept: string | undefined }>;
+  /** See `UserCollection.standStill`; ends with `endDownload`. */
+  standStill(folder: UserFolder): Promise<NeedsPreparation | Done<object>>;
   /** See `UserCollection.beginDownload`. */
   beginDownload(argument: {
     folder: UserFolder;
@@ -37,6 +48,12 @@ export interface CollectionCalls {
   endDownload(folder: UserFolder): Promise<{ needsCheckIn: boolean }>;
   /** Closes the collection; false when a download still reads it. */
   close(folder: UserFolder): Promise<boolean>;
+  /** Brings displaced media files back. */
+  restoreTrashed(argument: { folder: UserFolder; wish: TrashWish }): Promise<TrashRestored>;
+  /** All files of the media index: name and SHA-1. */
+  listMedia(folder: UserFolder): Promise<{ files: { name: string; sha1: string }[] }>;
+  /** Makes the index agree with files that are missing or changed; see `UserMedia.download`. Returns what was forgotten. */
+  forgetBadMedia(argument: { folder: UserFolder; names: readonly string[] }): Promise<{ forgotten: string[] }>;
   /** Rolls back, closes everything, and tells whose file is left in working form. */
   closeAll(): Promise<{ needCheckIn: UserFolder[] }>;
 }

@@ -1,5 +1,9 @@
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
+import { type Checked, checkBackup, checkCopy } from '../backup/check.ts';
+import { dropIfLive } from '../backup/keep-replaced.ts';
+import { copyCollection, type Packing, packCopy, packPending } from '../backup/pack.ts';
+import { prepareRestore, type Restorable } from '../backup/restore.ts';
 import { checkIn } from '../collection/check-in.ts';
 import type { Preparation } from '../collection/collection-file.ts';
 import { makeSchema11Snapshot } from '../collection/legacy-snapshot.ts';
@@ -17,6 +21,20 @@ export interface HeavyCalls {
   checkIn(argument: { path: string }): Promise<void>;
   /** Checks an uploaded file and makes it ready to be stored. */
   prepareUpload(argument: { path: string }): Promise<UploadVerdict>;
+  /** Copies a collection that stands still, with what lies beside it. */
+  copyCollection(argument: { source: string; target: string }): Promise<void>;
+  /** Packs a private copy, which is gone afterwards. */
+  packCopy(argument: { folder: UserFolder; copy: string; id: string }): Promise<Packing>;
+  /** Packs what an upload or a restore has replaced. */
+  packPending(argument: { folder: UserFolder; id: string }): Promise<Packing>;
+  /** See `dropIfLive`; in the lane of the user. */
+  dropIfLive(argument: { folder: UserFolder; pending: string }): Promise<boolean>;
+  /** Unpacks and checks a backup. */
+  prepareRestore(argument: { folder: UserFolder; backup: string }): Promise<Restorable>;
+  /** Checks a private copy of a collection, which is gone afterwards. */
+  checkCopy(argument: { copy: string }): Promise<Checked>;
+  /** Can the backup be unpacked, and does it hold what it says? */
+  checkBackup(argument: { folder: UserFolder; backup: string }): Promise<Checked>;
   /** Writes a canonical schema 18 file as schema 11, for legacy clients. */
   makeSchema11Snapshot(argument: { source: string; target: string }): Promise<void>;
 }
@@ -37,5 +55,12 @@ serveCalls<HeavyCalls>({
   },
   checkIn: ({ path: file }) => checkIn(file),
   prepareUpload: ({ path: file }) => prepareUpload(file),
+  copyCollection: async ({ source, target }) => copyCollection(source, target),
+  packCopy: ({ folder, copy, id }) => packCopy(folder, copy, id),
+  packPending: ({ folder, id }) => packPending(folder, id),
+  dropIfLive: async ({ folder, pending }) => dropIfLive(folder, pending),
+  prepareRestore: ({ folder, backup }) => prepareRestore(folder, backup),
+  checkCopy: ({ copy }) => checkCopy(copy),
+  checkBackup: ({ folder, backup }) => checkBackup(folder, backup),
   makeSchema11Snapshot: ({ source, target }) => makeSchema11Snapshot(source, target),
 });

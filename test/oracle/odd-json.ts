@@ -41,7 +41,12 @@ export function odd(random: Random, value: Json, { except, rows }: { except: Reg
   const isInRow = rows.test(place.slice(0, -1).join('/'));
   return changedAt(value, place, (old, isElement) => {
     if (isInRow) return [random.pick(oddValues)];
-    const change = random.weighted({ replace: 6, remove: 2, double: isElement ? 1 : 0, negate: typeof old === 'number' ? 1 : 0 });
+    const change = random.weighted({
+      replace: 6,
+      remove: 2,
+      double: isElement ? 1 : 0,
+      negate: typeof old === 'number' ? 1 : 0,
+    });
     if (change === 'remove') return [];
     if (change === 'double') return [old, old];
     if (change === 'negate') return [-Number(old) - 1];
@@ -60,7 +65,11 @@ function placesIn(value: Json, place: Place = []): Place[] {
   return place.length === 0 ? inner : [place, ...inner];
 }
 
-function changedAt(value: Json, [step, ...rest]: Place, change: (old: Json, isElement: boolean) => readonly Json[]): Json {
+function changedAt(
+  value: Json,
+  [step, ...rest]: Place,
+  change: (old: Json, isElement: boolean) => readonly Json[],
+): Json {
   if (step === undefined || value === null || typeof value !== 'object') return value;
   const within = (member: Json, isElement: boolean): readonly Json[] =>
     rest.length === 0 ? change(member, isElement) : [changedAt(member, rest, change)];

@@ -88,7 +88,6 @@ export class RawComparison {
       key,
       names.has(key) ? { ...row, usn: 'any' } : row,
     ]);
-    if (process.env.EXPLORE) { for (const r of Object.values(content.config ?? {})) { (r as any).usn = 0; (r as any).mtime_secs = 0; } for (const r of Object.values(content.tags ?? {})) (r as any).collapsed = 0; }
     return { ...content, graves: Object.fromEntries(graves) };
   }
 }

@@ -1,7 +1,7 @@
 import { asList, asObject, exactInteger, type Json } from '../exchanges/lossless-json.ts';
+import { odd } from './odd-json.ts';
 import type { Random } from './random.ts';
 import { mediaStep } from './raw-media.ts';
-import { odd } from './odd-json.ts';
 import * as make from './raw-objects.ts';
 
 /** One message of one device. */
@@ -115,8 +115,12 @@ class RawWriter {
     this.#clock = clock;
   }
 
-  step(path: string, body: string | Uint8Array, options: { key?: string; afterMs?: number; isOdd?: boolean } = {}): RawStep {
-    const afterMs = options.afterMs ?? (this.#random.integer(1, 1500), process.env.EXPLORE ? 3 : 1000);
+  step(
+    path: string,
+    body: string | Uint8Array,
+    options: { key?: string; afterMs?: number; isOdd?: boolean } = {},
+  ): RawStep {
+    const afterMs = options.afterMs ?? this.#random.integer(1, 1500);
     return { path, body, sessionKey: options.key ?? this.#key, afterMs, isOdd: options.isOdd ?? false };
   }
 
@@ -220,7 +224,10 @@ class RawWriter {
       applyGraves: () => ({ chunk: this.#graves(0.5) }),
     };
     const method = this.#random.weighted({ applyChanges: 6, applyChunk: 4, applyGraves: 1 });
-    return { path: `sync/${method}`, body: JSON.stringify(odd(this.#random, messages[method]?.() ?? null, { except: treatedDifferently, rows })) };
+    return {
+      path: `sync/${method}`,
+      body: JSON.stringify(odd(this.#random, messages[method]?.() ?? null, { except: treatedDifferently, rows })),
+    };
   }
 
   *#changes(working: Contents, clientIsNewer: boolean): RawHistory {

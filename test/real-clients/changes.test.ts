@@ -34,7 +34,6 @@ describeScenarios('Changes of every kind of object', import.meta.filename, ({ sc
     ]);
     const [first = 0, second = 0] = await phone.findNotes('');
     const one = await phone.addDeck('One');
-    await nextSecond();
     await phone.editNote(first, { fields: { 0: 'first, edited' }, tags: ['new'] });
     await phone.editDeck(one, { desc: 'described on the phone' });
     await phone.editOptions(1, { 'new/perDay': 7 });
@@ -60,7 +59,6 @@ describeScenarios('Changes of every kind of object', import.meta.filename, ({ sc
     ]);
     const [one = 0, two = 0] = await phone.findNotes('');
     const [[cardOne = 0], [cardTwo = 0]] = [await phone.cardIds(one), await phone.cardIds(two)];
-    await nextSecond();
     await laptop.editNote(one, { fields: { 1: 'laptop' } });
     await laptop.editCard(cardOne, { due: 11 });
     await phone.editNote(two, { fields: { 1: 'phone' } });
@@ -84,7 +82,6 @@ describeScenarios('Changes of every kind of object', import.meta.filename, ({ sc
   scenario('of two edits of one deck, its options and a notetype, the newer one stands', {}, async (world) => {
     const [phone, laptop] = await pairInSync(world, [{ fields: ['a', 'b'], deck: 'Shared' }]);
     const deck = await phone.addDeck('Shared');
-    await nextSecond();
     await laptop.editDeck(deck, { desc: 'older' });
     await laptop.editOptions(1, { 'rev/perDay': 111 });
     await phone.editNotetype('Basic', { values: { css: '.card { color: red }' } });
@@ -128,7 +125,6 @@ describeScenarios('Changes of every kind of object', import.meta.filename, ({ sc
       { fields: ['stays', ''] },
     ]);
     const [one = 0, two = 0] = await phone.findNotes('');
-    await nextSecond();
     await phone.removeNotes([one]);
     await phone.editNote(two, { fields: { 1: 'edited' } });
     await nextSecond();
@@ -146,7 +142,6 @@ describeScenarios('Changes of every kind of object', import.meta.filename, ({ sc
       { fields: ['b', ''], deck: 'Parent', tags: ['verbs'] },
     ]);
     const parent = await phone.addDeck('Parent');
-    await nextSecond();
     await phone.renameDeck(parent, 'Ancestor');
     await laptop.renameTag('verbs', 'grammar');
     await laptop.clearUnusedTags();
@@ -161,7 +156,6 @@ describeScenarios('Changes of every kind of object', import.meta.filename, ({ sc
 
   scenario('notetype changes that keep the schema need no full sync', {}, async (world) => {
     const [phone, laptop] = await pairInSync(world, [{ fields: ['front', 'back'] }]);
-    await nextSecond();
     await phone.editNotetype('Basic', {
       values: { css: '.card { font-size: 30px }' },
       fields: { 1: { font: 'Noto Serif', size: 28, rtl: true } },

@@ -27,6 +27,7 @@ async function oldAndNew(world: World, newer: ClientVersion): Promise<readonly [
   if (old.version === '2.1.15') await old.download();
   await syncAll([fresh, old]);
   await assertSameState([old, fresh]);
+  await nextSecond();
   return [old, fresh];
 }
 
@@ -36,7 +37,6 @@ describeScenarios('Old and new releases on one account', import.meta.filename, (
   mixed('changes of every kind pass in both directions by normal syncs', pairs, async (world, newer) => {
     const [old, fresh] = await oldAndNew(world, newer);
     const [first = 0, second = 0] = await old.findNotes('');
-    await nextSecond();
     await fresh.editNote(first, { fields: { 1: 'edited by the new one' }, tags: ['old', 'both'] });
     await fresh.addNote({ fields: ['made by the new one', 'y'], deck: 'New::日本語', tags: ['new'] });
     await fresh.setConfig('fromNew', { deep: [1, { two: null }] });
@@ -76,7 +76,6 @@ describeScenarios('Old and new releases on one account', import.meta.filename, (
     const [old, fresh] = await oldAndNew(world, newer);
     const cards = (await old.sql('select id from cards order by id')).map(([id]) => Number(id));
     const [first = 0, shared = 0, third = 0] = cards;
-    await nextSecond();
     await fresh.useScheduler3(); // Releases from 23.10 on study with no other; the older ones go on with theirs.
     await syncAll([fresh, old]);
     await nextSecond();
@@ -99,7 +98,6 @@ describeScenarios('Old and new releases on one account', import.meta.filename, (
     const [old, fresh] = await oldAndNew(world, newer);
     const cards = (await old.sql('select id from cards order by id')).map(([id]) => Number(id));
     const [first = 0, second = 0, third = 0] = cards;
-    await nextSecond();
     for (const ease of [3, 3, 1] as const) await old.answer(first, ease);
     await old.suspend([second]);
     await old.bury([third]);

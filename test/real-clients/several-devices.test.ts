@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { newestClient } from '../support/clients.ts';
 import { assertSameState } from '../support/compare.ts';
 import type { Decision } from '../support/cutting-proxy.ts';
-import { type Device, nextSecond } from '../support/device.ts';
+import type { Device } from '../support/device.ts';
 import { DeviceError } from '../support/device-process.ts';
 import { describeScenarios } from '../support/scenario.ts';
 import { assertServerHolds, pairInSync, syncAll, uploadAll } from '../support/steps.ts';
@@ -54,7 +54,6 @@ describeScenarios('Several devices and users', import.meta.filename, ({ scenario
 
   scenario('a device that finds the sync of another one open ends it and gets through', {}, async (world) => {
     const [phone, laptop] = await pairInSync(world);
-    await nextSecond();
     await phone.addNote({ fields: ['waits', ''] });
     const proxy = await world.proxy();
     await phone.connect(proxy.url);

@@ -43,7 +43,6 @@ describeScenarios('Studying', import.meta.filename, ({ scenario }) => {
   scenario('reviews on two devices add up to one history', {}, async (world) => {
     const [phone, laptop] = await pairInSync(world, fiveNotes);
     const [a = 0, b = 0, c = 0, d = 0] = await firstCards(phone);
-    await nextSecond();
     for (const ease of [3, 3, 1, 4] as const) await phone.answer(a, ease);
     await phone.answer(b, 4);
     await nextSecond(); // The deck counts today's answers: the newer count stands, of two from one second either.
@@ -60,7 +59,6 @@ describeScenarios('Studying', import.meta.filename, ({ scenario }) => {
   scenario('the same card answered on two devices: both reviews count, the newer answer stands', {}, async (world) => {
     const [phone, laptop] = await pairInSync(world, fiveNotes);
     const [card = 0] = await firstCards(phone);
-    await nextSecond();
     await phone.answer(card, 4);
     await nextSecond();
     await laptop.answer(card, 1);
@@ -97,7 +95,6 @@ describeScenarios('Studying', import.meta.filename, ({ scenario }) => {
   scenario('suspended, buried and flagged cards are so on both devices, and back', {}, async (world) => {
     const [phone, laptop] = await pairInSync(world, fiveNotes, openDeck);
     const [a = 0, b = 0, c = 0] = await firstCards(phone);
-    await nextSecond();
     await phone.suspend([a]);
     await phone.bury([b]);
     await phone.flag([c], 2);
@@ -120,7 +117,6 @@ describeScenarios('Studying', import.meta.filename, ({ scenario }) => {
   scenario('a card that is forgotten starts anew on both devices, with its history', {}, async (world) => {
     const [phone, laptop] = await pairInSync(world, fiveNotes);
     const [card = 0] = await firstCards(phone);
-    await nextSecond();
     for (const ease of [3, 3, 3] as const) await phone.answer(card, ease);
     await syncAll([phone, laptop]);
     await nextSecond();
@@ -136,7 +132,6 @@ describeScenarios('Studying', import.meta.filename, ({ scenario }) => {
     const own = await world.ownServer();
     const [phone, laptop] = await pairInSync(own, fiveNotes, openDeck);
     const [a = 0, b = 0] = await firstCards(phone);
-    await nextSecond();
     await phone.bury([a, b]);
     await syncAll([phone, laptop]);
     await assertSameState([phone, laptop]);

@@ -13,6 +13,7 @@ export const testLength: TestLength = parseLength(process.env.TEST_LENGTH);
 /** Scenarios wait more than they compute: for the next second, for each other's processes. */
 const scenariosAtOnceMax = 4;
 const scenarioMsMax = 5 * 60 * 1000;
+const logLinesShown = 30;
 
 const allVersions: readonly ClientVersion[] = CLIENT_RELEASES.map((release) => release.version);
 
@@ -136,10 +137,22 @@ function runCases(topic: string, cases: readonly Case[]): void {
         if (server === undefined) throw new Error('the server was started before');
         const [version = newestClient] = needs;
         await using cleanup = new AsyncDisposableStack();
-        await run(makeWorld(version, server, cleanup));
+        const world = makeWorld(version, server, cleanup);
+        try {
+          await run(world);
+        } catch (error) {
+          // What the shared server said about this account; servers of their own are gone by the time it is read.
+          context.diagnostic(logOf(server, world.user));
+          throw error;
+        }
       });
     }
   });
+}
+
+function logOf(server: Server, user: string): string {
+  const lines = server.log.split('\n').filter((line) => line.includes(user));
+  return `${server.kind} server about ${user}:\n${lines.slice(-logLinesShown).join('\n')}`;
 }
 
 function makeWorld(version: ClientVersion, server: Server, cleanup: AsyncDisposableStack): World {

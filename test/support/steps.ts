@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { assertNoFindings, assertSameState, type CompareOptions } from './compare.ts';
-import type { Device, NewNote } from './device.ts';
+import { type Device, type NewNote, nextSecond } from './device.ts';
 import type { World } from './scenario.ts';
 
 /**
@@ -61,5 +61,6 @@ export async function pairInSync(
     await phone.download();
     await laptop.sync();
   }
+  await nextSecond(); // So that any change from here on is newer than what was exchanged.
   return [phone, laptop];
 }
