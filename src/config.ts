@@ -284,7 +284,9 @@ function readKeeping(env: ConfigSurroundings['env'], problems: string[]): Keepin
     const byDefault = SETTINGS.find(({ name }) => name === variable)?.byDefault;
     if (text === undefined) return Number(byDefault);
     if (/^\d{1,7}$/.test(text) && Number(text) <= keepingMax) return Number(text);
-    problems.push(`${variable}: ${quoted(text)} is not a number from 0 to ${keepingMax}. Use one such as ${byDefault}.`);
+    problems.push(
+      `${variable}: ${quoted(text)} is not a number from 0 to ${keepingMax}. Use one such as ${byDefault}.`,
+    );
     return 0;
   };
   return {

@@ -13,14 +13,10 @@ const { runCommandLine } = await import('./cli/command-line.ts');
 const { userFolder } = await import('./user-folder.ts');
 const { Lanes } = await import('./accounts/lanes.ts');
 
-process.exitCode = await runCommandLine(
-  process.argv.slice(2),
-  currentSurroundings(),
-  ({ config, log }) => {
-    const lanes = new Lanes({ inflatedBytesMax: config.inflatedBytesMax, policy: config.keeping, log });
-    lanes.safekeeping.watch(config.users.map(({ name }) => userFolder(config.base, name)));
-    return lanes;
-  },
-);
+process.exitCode = await runCommandLine(process.argv.slice(2), currentSurroundings(), ({ config, log }) => {
+  const lanes = new Lanes({ ...config, policy: config.keeping, log });
+  lanes.safekeeping.watch(config.users.map(({ name }) => userFolder(config.base, name)));
+  return lanes;
+});
 // A connection that a client keeps open must not keep the process alive.
 process.exit();

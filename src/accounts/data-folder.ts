@@ -2,6 +2,7 @@ import { accessSync, constants, existsSync, lstatSync, mkdirSync, rmSync, type S
 import path from 'node:path';
 import { messageOf } from '../errors.ts';
 import { FolderLock, isHeldElsewhere } from '../storage/folder-lock.ts';
+import { syncFolder } from '../storage/replace-file.ts';
 import { userFolder } from '../user-folder.ts';
 import { foldedName, serverFolderName } from './user-name.ts';
 

@@ -4,6 +4,7 @@ import { copyFile, mkdir, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { KeepingPolicy } from '../backup/retention.ts';
+import type { CollectionFacts } from '../collection/stored-file.ts';
 import { messageOf, SyncError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Answer, Message } from '../protocol/message.ts';
@@ -11,13 +12,17 @@ import { MEDIA_METHODS } from '../protocol/message.ts';
 import type { UserFolder } from '../user-folder.ts';
 import type { Done, NeedsPreparation } from '../worker/collection-calls.ts';
 import { WorkerPool } from '../worker/worker-pool.ts';
+import type { CareCalls } from './care-calls.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import { type LaneAccess, Safekeeping } from './safekeeping.ts';
 import { SerialQueue } from './serial-queue.ts';
+import { UserCare } from './user-care.ts';
 
 export interface LanesOptions {
   /** Limit of an inflated body, bytes. */
   readonly inflatedBytesMax: number;
+  /** The data folder. */
+  readonly base: string;
   /** How long backups and displaced media are kept. */
   readonly policy: KeepingPolicy;
   readonly log: Log;
@@ -43,10 +48,14 @@ export class Lanes implements Dispatcher, LaneAccess {
   /** Makes backups behind the answers. */
   readonly safekeeping: Safekeeping;
 
-  constructor({ inflatedBytesMax, policy, log }: LanesOptions) {
+  /** What the owner of the server can ask for. */
+  readonly care: CareCalls;
+
+  constructor({ inflatedBytesMax, base, policy, log }: LanesOptions) {
     this.#log = log;
     this.#pool = new WorkerPool({ inflatedBytesMax }, log);
     this.safekeeping = new Safekeeping({ lanes: this, pool: this.#pool, policy, log });
+    this.care = new UserCare({ base, lanes: this, pool: this.#pool, safekeeping: this.safekeeping, log });
   }
 
   dispatch(message: Message): Promise<Answer> {
@@ -192,6 +201,13 @@ export class Lanes implements Dispatcher, LaneAccess {
     } finally {
       await this.#endDownload(folder);
     }
+  }
+
+  async factsNow(folder: UserFolder): Promise<CollectionFacts> {
+    return this.#lane(folder).collection.run(async () => {
+      const call = () => this.#pool.threadOf(folder.user).call('factsNow', folder);
+      return (await this.#prepared(folder, call)).facts;
+    });
   }
 
   /** The file is to be replaced, which it cannot be while another device still reads it. */

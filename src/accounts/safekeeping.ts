@@ -10,6 +10,7 @@ import {
 import { draftPath, type Packing, removeCollection } from '../backup/pack.ts';
 import { backupsToDelete, dayMs, type KeepingPolicy } from '../backup/retention.ts';
 import { thinTrash } from '../backup/trashed-media.ts';
+import type { CollectionFacts } from '../collection/stored-file.ts';
 import { messageOf } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { UserFolder } from '../user-folder.ts';
@@ -27,6 +28,8 @@ export interface LaneAccess {
   inMediaLane<Result>(folder: UserFolder, task: () => Promise<Result>): Promise<Result>;
   /** Runs a task while the main file of the collection stands still and syncs go on; see `UserCollection.standStill`. */
   whileStill<Result>(folder: UserFolder, task: () => Promise<Result>): Promise<Result>;
+  /** The counts of the collection as it is. */
+  factsNow(folder: UserFolder): Promise<CollectionFacts>;
   /** Closes the collection; waits for downloads. Only in the lane. */
   closeInLane(folder: UserFolder): Promise<void>;
 }
@@ -106,6 +109,16 @@ export class Safekeeping {
   /** Makes a backup now. Throws when it cannot be written, or when the collection is damaged. */
   backUp(folder: UserFolder): Promise<StoredBackup> {
     return this.#queue.run(() => this.#backUp(folder, 'manual'));
+  }
+
+  /** Runs a task when nothing is being packed or removed. */
+  inTurn<Result>(task: () => Promise<Result>): Promise<Result> {
+    return this.#queue.run(task);
+  }
+
+  /** Resolves when all work that was begun is done. */
+  async idle(): Promise<void> {
+    await this.#queue.run(async () => {});
   }
 
   async #backUp(folder: UserFolder, reason: BackupReason): Promise<StoredBackup> {

@@ -6,6 +6,7 @@ import type { UserFolder } from '../user-folder.ts';
 import { CollectionFile, type Preparation } from './collection-file.ts';
 import { type CollectionSummary, readSummary } from './collection-summary.ts';
 import { loadCounts, rememberCounts } from './kept-counts.ts';
+import type { CollectionFacts } from './stored-file.ts';
 import {
   type AbortRequest,
   abortEnds,
@@ -55,6 +56,20 @@ export class UserCollection implements Disposable {
   summary(): CollectionSummary {
     if (this.#work !== undefined && this.#committed !== undefined) return this.#committed;
     return readSummary(this.#open());
+  }
+
+  /** Counts of the collection; within a sync, with what it has changed so far. */
+  facts(): CollectionFacts {
+    const { sql } = this.#open();
+    const { notes, cards, revlog } = this.#work?.counts ?? loadCounts(this.folder.collection, sql);
+    const lastReview = sql.get('SELECT max(id) FROM revlog')?.[0];
+    return {
+      notes,
+      cards,
+      reviews: revlog,
+      lastReviewMs: typeof lastReview === 'number' ? lastReview : null,
+      modifiedMs: this.summary().mtimeMs,
+    };
   }
 
   /** Notes what a client was told by `meta`, so that `start` can tell whether it still holds. */

@@ -1,5 +1,8 @@
+import type { IndexedFile } from '../backup/compare-media.ts';
+import type { MediaRepaired } from '../backup/repair-media.ts';
 import type { TrashRestored, TrashWish } from '../backup/trashed-media.ts';
 import type { Preparation } from '../collection/collection-file.ts';
+import type { CollectionFacts } from '../collection/stored-file.ts';
 import type { CheckedUpload } from '../protocol/full-upload.ts';
 import type { Answer, Message } from '../protocol/message.ts';
 import type { UserFolder } from '../user-folder.ts';
@@ -51,9 +54,15 @@ export interface CollectionCalls {
   /** Brings displaced media files back. */
   restoreTrashed(argument: { folder: UserFolder; wish: TrashWish }): Promise<TrashRestored>;
   /** All files of the media index: name and SHA-1. */
-  listMedia(folder: UserFolder): Promise<{ files: { name: string; sha1: string }[] }>;
-  /** Makes the index agree with files that are missing or changed; see `UserMedia.download`. Returns what was forgotten. */
-  forgetBadMedia(argument: { folder: UserFolder; names: readonly string[] }): Promise<{ forgotten: string[] }>;
+  listMedia(folder: UserFolder): Promise<{ files: IndexedFile[] }>;
+  /** Makes media index and folder agree. */
+  repairMedia(argument: {
+    folder: UserFolder;
+    bad: readonly string[];
+    extra: readonly string[];
+  }): Promise<MediaRepaired>;
+  /** Counts of the collection. */
+  factsNow(folder: UserFolder): Promise<NeedsPreparation | Done<{ facts: CollectionFacts }>>;
   /** Rolls back, closes everything, and tells whose file is left in working form. */
   closeAll(): Promise<{ needCheckIn: UserFolder[] }>;
 }

@@ -1,11 +1,11 @@
-import { rm } from 'node:fs/promises';
 import { workerData } from 'node:worker_threads';
+import { listIndexed } from '../backup/compare-media.ts';
 import { replaceKeeping } from '../backup/keep-replaced.ts';
 import { lossOf, restoreCommand } from '../backup/loss-warning.ts';
+import { repairMedia } from '../backup/repair-media.ts';
 import { restoreFile } from '../backup/restore.ts';
 import { restoreTrashed } from '../backup/trashed-media.ts';
 import { PreparationNeeded, UserCollection } from '../collection/user-collection.ts';
-import type { MediaChange } from '../media/media-db.ts';
 import { answerCollectionMessage } from '../protocol/answer.ts';
 import { acceptUpload } from '../protocol/full-upload.ts';
 import { answerMediaMessage } from '../protocol/media/media-messages.ts';
@@ -94,28 +94,17 @@ serveCalls<CollectionCalls>({
     return media.of(folder).use((opened) => restoreTrashed(folder, opened, wish));
   },
   async listMedia(folder) {
-    return media.of(folder).use((opened) => {
-      const files: { name: string; sha1: string }[] = [];
-      let page: MediaChange[];
-      let lastUsn = -1;
-      do {
-        page = opened.changesAfter(lastUsn);
-        for (const { name, sha1 } of page) if (sha1 !== undefined) files.push({ name, sha1 });
-        lastUsn = page.at(-1)?.usn ?? lastUsn;
-      } while (page.length > 0);
-      return { files };
+    return media.of(folder).use((opened) => ({ files: listIndexed(opened) }));
+  },
+  async repairMedia({ folder, bad, extra }) {
+    return media.of(folder).use(async (opened) => {
+      const names = new Set(bad);
+      const entries = listIndexed(opened).filter(({ name }) => names.has(name));
+      return repairMedia(folder, opened, { bad: entries, extra });
     });
   },
-  async forgetBadMedia({ folder, names }) {
-    return media.of(folder).use(async (opened) => {
-      const forgotten: string[] = [];
-      for (const name of names) {
-        const download = await opened.download([name]);
-        if (download.kind === 'unavailable') forgotten.push(name);
-        if (download.kind === 'file') await rm(download.path, { force: true });
-      }
-      return { forgotten };
-    });
+  async factsNow(folder) {
+    return onCollection(folder, (collection) => ({ facts: collection.facts() }));
   },
   async closeAll() {
     const checkIns = collections.all().filter((collection) => collection.needsCheckIn);

@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { type Checked, checkBackup, checkCopy } from '../backup/check.ts';
+import { compareMedia, type IndexedFile, type MediaDifferences } from '../backup/compare-media.ts';
 import { dropIfLive } from '../backup/keep-replaced.ts';
 import { copyCollection, type Packing, packCopy, packPending } from '../backup/pack.ts';
 import { prepareRestore, type Restorable } from '../backup/restore.ts';
@@ -8,6 +9,7 @@ import { checkIn } from '../collection/check-in.ts';
 import type { Preparation } from '../collection/collection-file.ts';
 import { makeSchema11Snapshot } from '../collection/legacy-snapshot.ts';
 import { createCollection } from '../collection/new-collection.ts';
+import { type CollectionFacts, readFacts } from '../collection/stored-file.ts';
 import { upgradeStoredCollection } from '../collection/upgrade-stored.ts';
 import { prepareUpload, type UploadVerdict } from '../collection/validate-upload.ts';
 import type { UserFolder } from '../user-folder.ts';
@@ -35,6 +37,10 @@ export interface HeavyCalls {
   checkCopy(argument: { copy: string }): Promise<Checked>;
   /** Can the backup be unpacked, and does it hold what it says? */
   checkBackup(argument: { folder: UserFolder; backup: string }): Promise<Checked>;
+  /** Reads the facts of a collection that nobody changes meanwhile. */
+  readFacts(argument: { path: string }): Promise<CollectionFacts>;
+  /** Compares the media folder with the index. */
+  compareMedia(argument: { folder: UserFolder; files: readonly IndexedFile[] }): Promise<MediaDifferences>;
   /** Writes a canonical schema 18 file as schema 11, for legacy clients. */
   makeSchema11Snapshot(argument: { source: string; target: string }): Promise<void>;
 }
@@ -62,5 +68,7 @@ serveCalls<HeavyCalls>({
   prepareRestore: ({ folder, backup }) => prepareRestore(folder, backup),
   checkCopy: ({ copy }) => checkCopy(copy),
   checkBackup: ({ folder, backup }) => checkBackup(folder, backup),
+  readFacts: async ({ path: file }) => readFacts(file),
+  compareMedia: ({ folder, files }) => compareMedia(folder, files),
   makeSchema11Snapshot: ({ source, target }) => makeSchema11Snapshot(source, target),
 });

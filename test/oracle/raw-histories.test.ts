@@ -1,19 +1,17 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
-import path from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import { Clock } from '../support/clock/clock.ts';
 import { skipWithoutClock } from '../support/clock/clock-library.ts';
-import type { RawReply } from '../support/raw-client.ts';
+import type { RawClient, RawReply } from '../support/raw-client.ts';
 import { type Server, serverUnderTest, startServer } from '../support/server.ts';
 import { Random } from './random.ts';
 import { jsonOf, RawComparison } from './raw-comparison.ts';
 import { type RawStep, rawHistory } from './raw-history.ts';
+import { rawUploads } from './raw-uploads.ts';
 import { historySeeds, testIsLong } from './seeds.ts';
 
 const skip = skipWithoutClock();
 
-const collections = path.join(import.meta.dirname, '../fixtures/collections');
 const seeds = historySeeds({ normally: 12, long: 200 });
 const syncsPerHistory = testIsLong ? 80 : 30;
 const startMs = Date.UTC(2026, 10, 30, 12);
@@ -44,18 +42,16 @@ suite('random messages get the same answers as from the official server', { skip
 
 async function compareHistory(seed: number, clock: Clock, servers: readonly [Server, Server]): Promise<void> {
   const random = new Random(seed);
-  const collection = readFileSync(path.join(collections, random.pick(['fresh-empty.anki2', 'rich.anki2'])));
   const [oracle, subject] = servers.map((server) => server.rawClient(`seed${seed}`));
   if (oracle === undefined || subject === undefined) throw new Error('two servers');
   clock.set(startMs);
-  const history = rawHistory(random, collection, syncsPerHistory, clock);
+  const history = rawHistory(random, rawUploads, syncsPerHistory, clock);
   const comparison = new RawComparison();
   const past: string[] = [];
   for (let next = history.next(); !next.done; ) {
     const step = next.value;
     clock.advance(step.afterMs);
-    for (const client of [oracle, subject]) client.sessionKey = step.sessionKey;
-    const [expected, actual] = await Promise.all([oracle, subject].map((client) => client.post(step.path, step.body)));
+    const [expected, actual] = await Promise.all([oracle, subject].map((client) => send(client, step)));
     if (expected === undefined || actual === undefined) throw new Error('two answers');
     past.push(describe(past.length, step, expected));
     const found = comparison.differences(step, actual, expected);
@@ -67,6 +63,15 @@ async function compareHistory(seed: number, clock: Clock, servers: readonly [Ser
     }
     next = history.next({ status: expected.status, json: jsonOf(step, expected) });
   }
+}
+
+async function send(client: RawClient, step: RawStep): Promise<RawReply> {
+  client.sessionKey = step.sessionKey;
+  if (step.dress === 'modern') return client.post(step.path, step.body);
+  const form = new FormData();
+  form.set('k', client.hostKey);
+  const answer = await fetch(new URL(step.path, client.url), { method: 'POST', body: form });
+  return { status: answer.status, headers: {}, body: Buffer.from(await answer.arrayBuffer()) };
 }
 
 function describe(index: number, step: RawStep, answer: RawReply): string {

@@ -14,6 +14,8 @@ export interface RawStep {
   readonly afterMs: number;
   /** No client sends it. */
   readonly isOdd: boolean;
+  /** How the message is dressed: modern ones have a header and zstd, legacy ones are forms. */
+  readonly dress: 'modern' | 'legacy';
 }
 
 /** What a history learns from an answer. */
@@ -52,20 +54,33 @@ class Contents {
   }
 }
 
+/** Files for full uploads. */
+export interface Uploads {
+  readonly good: readonly Uint8Array[];
+  /** Refused, with a text. */
+  readonly bad: readonly Uint8Array[];
+}
+
 /**
- * A random history of one account: it starts with the upload of `collection`, then several devices sync by messages of
- * their own making, mostly in order, sometimes not. `clock` tells the time of the step that is asked for next.
+ * A random history of one account: it starts with a full upload, then several devices sync by messages of their own
+ * making, mostly in order, sometimes not. `clock` tells the time of the step that is asked for next.
  */
-export function* rawHistory(
-  random: Random,
-  collection: Uint8Array,
-  syncs: number,
-  clock: { nowMs: number },
-): RawHistory {
+export function* rawHistory(random: Random, uploads: Uploads, syncs: number, clock: { nowMs: number }): RawHistory {
   const writer = new RawWriter(random, clock);
-  yield* writer.begin(collection);
+  yield* writer.begin(random.pick(uploads.good));
   for (let left = syncs; left > 0; left--) {
-    switch (random.weighted({ sync: 10, odd: 3, media: 3, download: 0.5, upload: 0.3, garbage: 0.3, nextDay: 0.5 })) {
+    switch (
+      random.weighted({
+        sync: 10,
+        odd: 3,
+        media: 3,
+        download: 0.5,
+        legacyDownload: 0.3,
+        upload: 0.4,
+        badUpload: 0.3,
+        nextDay: 0.5,
+      })
+    ) {
       case 'sync':
         yield* writer.sync();
         break;
@@ -79,10 +94,13 @@ export function* rawHistory(
         yield writer.step('sync/download', '{"_pad":null}');
         break;
       case 'upload':
-        yield* writer.begin(collection);
+        yield* writer.begin(random.pick(uploads.good));
         break;
-      case 'garbage':
-        yield writer.step('sync/upload', Buffer.from('this is no collection'));
+      case 'badUpload':
+        yield writer.step('sync/upload', random.pick(uploads.bad));
+        break;
+      case 'legacyDownload':
+        yield writer.step('sync/download', '', { dress: 'legacy' });
         break;
       case 'nextDay':
         yield writer.step('sync/meta', metaBody, { afterMs: dayMs * random.integer(1, 9) });
@@ -90,6 +108,7 @@ export function* rawHistory(
     }
   }
   yield* writer.readAll();
+  yield writer.step('sync/download', '', { dress: 'legacy' });
   yield writer.step('sync/download', '{"_pad":null}');
 }
 
@@ -115,18 +134,14 @@ class RawWriter {
     this.#clock = clock;
   }
 
-  step(
-    path: string,
-    body: string | Uint8Array,
-    options: { key?: string; afterMs?: number; isOdd?: boolean } = {},
-  ): RawStep {
-    const afterMs = options.afterMs ?? this.#random.integer(1, 1500);
-    return { path, body, sessionKey: options.key ?? this.#key, afterMs, isOdd: options.isOdd ?? false };
+  step(path: string, body: string | Uint8Array, options: Partial<Omit<RawStep, 'path' | 'body'>> = {}): RawStep {
+    const afterMs = this.#random.integer(1, 1500);
+    return { path, body, sessionKey: this.#key, afterMs, isOdd: false, dress: 'modern', ...options };
   }
 
   /** Puts `collection` in the place of everything, and reads it. */
   *begin(collection: Uint8Array): RawHistory {
-    yield this.step('sync/upload', collection, { key: this.#newKey() });
+    yield this.step('sync/upload', collection, { sessionKey: this.#newKey() });
     yield* this.readAll();
     this.#seen.fill(this.#usn);
   }
@@ -293,10 +308,10 @@ class RawWriter {
       })
     ) {
       case 'foreign':
-        yield this.step(`sync/${method}`, smallestBodies[method] ?? '{}', { key: foreign });
+        yield this.step(`sync/${method}`, smallestBodies[method] ?? '{}', { sessionKey: foreign });
         return;
       case 'keyless':
-        yield this.step(`sync/${method}`, smallestBodies[method] ?? '{}', { key: '' });
+        yield this.step(`sync/${method}`, smallestBodies[method] ?? '{}', { sessionKey: '' });
         return;
       case 'unreadable':
         yield this.step(`sync/${method}`, this.#random.pick(unreadableBodies));
@@ -312,15 +327,15 @@ class RawWriter {
         break;
       case 'lateAbort':
         // A client whose user cancels has a new key by then.
-        yield this.step('sync/abort', '{"_pad":null}', { key: foreign, afterMs: 60_000 });
+        yield this.step('sync/abort', '{"_pad":null}', { sessionKey: foreign, afterMs: 60_000 });
         break;
       case 'start':
-        yield this.step('sync/start', `{"minUsn":${this.#usn},"lnewer":true}`, { key: foreign });
+        yield this.step('sync/start', `{"minUsn":${this.#usn},"lnewer":true}`, { sessionKey: foreign });
         yield this.step(`sync/${method}`, smallestBodies[method] ?? '{}');
-        yield this.step('sync/abort', '{"_pad":null}', { key: foreign });
+        yield this.step('sync/abort', '{"_pad":null}', { sessionKey: foreign });
         break;
       case 'download':
-        yield this.step('sync/download', '{"_pad":null}', { key: foreign });
+        yield this.step('sync/download', '{"_pad":null}', { sessionKey: foreign });
         break;
     }
     yield this.step(`sync/${method}`, smallestBodies[method] ?? '{}');

@@ -137,12 +137,11 @@ function runCases(topic: string, cases: readonly Case[]): void {
         if (server === undefined) throw new Error('the server was started before');
         const [version = newestClient] = needs;
         await using cleanup = new AsyncDisposableStack();
-        const world = makeWorld(version, server, cleanup);
+        const worlds: World[] = [];
         try {
-          await run(world);
+          await run(makeWorld(version, server, cleanup, worlds));
         } catch (error) {
-          // What the shared server said about this account; servers of their own are gone by the time it is read.
-          context.diagnostic(logOf(server, world.user));
+          for (const world of worlds) context.diagnostic(logOf(world));
           throw error;
         }
       });
@@ -150,15 +149,17 @@ function runCases(topic: string, cases: readonly Case[]): void {
   });
 }
 
-function logOf(server: Server, user: string): string {
+/** What the server said about the account of a scenario. */
+function logOf({ server, user }: World): string {
   const lines = server.log.split('\n').filter((line) => line.includes(user));
   return `${server.kind} server about ${user}:\n${lines.slice(-logLinesShown).join('\n')}`;
 }
 
-function makeWorld(version: ClientVersion, server: Server, cleanup: AsyncDisposableStack): World {
+/** `worlds` gets this one and those of servers that the scenario starts. */
+function makeWorld(version: ClientVersion, server: Server, cleanup: AsyncDisposableStack, worlds: World[]): World {
   const user = server.unusedUser();
   const heavyVersions: readonly ClientVersion[] = [newestClient, oldestModernClient];
-  return {
+  const world: World = {
     version,
     server,
     user,
@@ -170,9 +171,11 @@ function makeWorld(version: ClientVersion, server: Server, cleanup: AsyncDisposa
       return cleanup.use(await CuttingProxy.start(server));
     },
     async ownServer(options = {}) {
-      return makeWorld(version, cleanup.use(await startServer(options)), cleanup);
+      return makeWorld(version, cleanup.use(await startServer(options)), cleanup, worlds);
     },
   };
+  worlds.push(world);
+  return world;
 }
 
 function parseLength(text: string | undefined): TestLength {

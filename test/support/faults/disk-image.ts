@@ -138,7 +138,8 @@ function apply(names: Map<string, Node>, inodes: Map<number, Node>, record: Trac
     case 'link': {
       const node = inodes.get(record.inode);
       if (node === undefined) throw new Error(`the trace renames an unknown file: ${record.path}`);
-      if (node.kind === 'folder') throw new Error(`a folder was renamed, which replaying does not know: ${record.path}`);
+      if (node.kind === 'folder')
+        throw new Error(`a folder was renamed, which replaying does not know: ${record.path}`);
       if (remainder !== 'all') return;
       if (record.kind === 'rename') names.delete(record.path);
       names.set(record.newPath, node);

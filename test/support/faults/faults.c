@@ -37,6 +37,7 @@
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -362,6 +363,19 @@ ssize_t copy_file_range(int from, off64_t *source, int to, off64_t *target, size
   if (copied > 0 && tracing) record_copy(to, at, from, begins, copied);
   end(tracing);
   return copied;
+}
+
+/* libuv asks the kernel itself for this one. */
+long syscall(long number, ...) {
+  va_list rest;
+  long a[6];
+  va_start(rest, number);
+  for (int i = 0; i < 6; i++) a[i] = va_arg(rest, long);
+  va_end(rest);
+  if (number == SYS_copy_file_range && is_watched((int)a[2])) {
+    return copy_file_range((int)a[0], (off64_t *)a[1], (int)a[2], (off64_t *)a[3], (size_t)a[4], (unsigned)a[5]);
+  }
+  return REAL(syscall)(number, a[0], a[1], a[2], a[3], a[4], a[5]);
 }
 
 static ssize_t do_sendfile(int to, int from, off64_t *source, size_t length) {

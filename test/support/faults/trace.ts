@@ -3,7 +3,13 @@ import path from 'node:path';
 /** Something that reached the disk, in the order in which it did. Paths are relative to the watched folder. */
 export type TraceRecord =
   | { readonly kind: 'create' | 'mkdir'; readonly inode: number; readonly path: string }
-  | { readonly kind: 'write'; readonly inode: number; readonly path: string; readonly at: number; readonly data: Buffer }
+  | {
+      readonly kind: 'write';
+      readonly inode: number;
+      readonly path: string;
+      readonly at: number;
+      readonly data: Buffer;
+    }
   | { readonly kind: 'truncate'; readonly inode: number; readonly path: string; readonly length: number }
   /** All that was done to the file, or in the folder, is durable. */
   | { readonly kind: 'sync'; readonly inode: number; readonly path: string }
