@@ -1,3 +1,5 @@
+import { constants } from 'node:os';
+
 /** What went wrong, in sync terms. Each note says what an Anki client does on hearing it. */
 export type SyncErrorCode =
   /** Signs out and asks for the password again. */
@@ -32,4 +34,18 @@ export class SyncError extends Error {
 /** The message of anything that was thrown. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
+}
+
+/** What Node says of a user whose quota is used up: an error whose name it does not know. */
+const unknownToNode = `Unknown system error -${constants.errno.EDQUOT}`;
+
+/** A failure with all its causes, in words, for the log. */
+export function causesOf(error: unknown): string {
+  if (error instanceof SuppressedError) return `${causesOf(error.suppressed)}, and then: ${causesOf(error.error)}`;
+  const texts: string[] = [];
+  for (let at = error; at !== undefined && texts.length < 5; at = at instanceof Error ? at.cause : undefined) {
+    const text = messageOf(at).replaceAll(unknownToNode, 'EDQUOT: disk quota exceeded');
+    if (!texts.some((earlier) => earlier.includes(text))) texts.push(text);
+  }
+  return texts.join(', because: ');
 }

@@ -45,10 +45,6 @@ export class Accounts {
     this.#stranger = slowestOf(users.map((user) => user.password)) ?? { kind: 'plain', text: '' };
   }
 
-  get accounts(): readonly Account[] {
-    return [...this.#byKeyDigest.values()].map((entry) => entry.account);
-  }
-
   /** The owner of a host key. The look-up goes by a digest, so its time says nothing about keys that are nearly right. */
   byHostKey(hostKey: string): Account | undefined {
     const entry = this.#byKeyDigest.get(digestOf(hostKey));

@@ -94,19 +94,22 @@ function problemOfUserFolder(base: string, user: NamedUser): string | undefined 
 function lockAndPrepare(base: string, users: readonly NamedUser[]): DataFolderClaim {
   const own = path.join(base, serverFolderName);
   const spool = path.join(own, 'incoming');
-  makeFolder(own);
+  const changed = new Set<string>();
+  makeFolder(own, changed);
   const lock = FolderLock.acquire(path.join(own, 'lock'));
   if (lock === undefined) {
     return { kind: 'problems', problems: [`SYNC_BASE: another server is using ${base}. ${heldRemedy}`] };
   }
   try {
     rmSync(spool, { recursive: true, force: true });
-    makeFolder(spool);
+    makeFolder(spool, changed);
     for (const user of users) {
       const folder = userFolder(base, user.name);
-      makeFolder(folder.media);
+      makeFolder(folder.media, changed);
       rmSync(folder.incoming, { recursive: true, force: true });
     }
+    // What is acknowledged later lies in these folders, and would be lost with their names.
+    for (const folder of changed) syncFolder(folder);
     return { kind: 'claimed', folder: { spool, lock } };
   } catch (error) {
     lock.release();
@@ -114,11 +117,15 @@ function lockAndPrepare(base: string, users: readonly NamedUser[]): DataFolderCl
   }
 }
 
-/** Makes a folder and those above it. Not by `recursive`, which never ends where nothing can be made, as in `/proc`. */
-function makeFolder(folder: string): void {
+/**
+ * Makes a folder and those above it, and adds the folders that got a new name to `changed`. Not by `recursive`, which
+ * never ends where nothing can be made, as in `/proc`.
+ */
+function makeFolder(folder: string, changed: Set<string>): void {
   if (existsSync(folder)) return;
-  makeFolder(path.dirname(folder));
+  makeFolder(path.dirname(folder), changed);
   mkdirSync(folder);
+  changed.add(path.dirname(folder));
 }
 
 /** The path itself, or the closest folder above it that is there. */

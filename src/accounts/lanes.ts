@@ -5,7 +5,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { KeepingPolicy } from '../backup/retention.ts';
 import type { CollectionFacts } from '../collection/stored-file.ts';
-import { messageOf, SyncError } from '../errors.ts';
+import { causesOf, SyncError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Answer, Message } from '../protocol/message.ts';
 import { MEDIA_METHODS } from '../protocol/message.ts';
@@ -230,7 +230,7 @@ export class Lanes implements Dispatcher, LaneAccess {
   }
 
   #report(folder: UserFolder, text: string, error: unknown): void {
-    this.#log.error({ user: folder.user, reason: messageOf(error) }, text);
+    this.#log.error({ user: folder.user, reason: causesOf(error) }, text);
   }
 }
 

@@ -11,7 +11,7 @@ import { draftPath, type Packing, removeCollection } from '../backup/pack.ts';
 import { backupsToDelete, dayMs, type KeepingPolicy } from '../backup/retention.ts';
 import { thinTrash } from '../backup/trashed-media.ts';
 import type { CollectionFacts } from '../collection/stored-file.ts';
-import { messageOf } from '../errors.ts';
+import { causesOf } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { UserFolder } from '../user-folder.ts';
 import type { WorkerPool } from '../worker/worker-pool.ts';
@@ -191,7 +191,7 @@ export class Safekeeping {
       })
       .catch((error: unknown) => {
         if (this.#closed) return;
-        this.#log.error({ user: folder.user, reason: messageOf(error) }, `Cannot ${what}`);
+        this.#log.error({ user: folder.user, reason: causesOf(error) }, `Cannot ${what}`);
       });
   }
 }

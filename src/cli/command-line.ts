@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { type ConfigSurroundings, SETTINGS } from '../config.ts';
 import { messageOf } from '../errors.ts';
+import { COMMANDS, isCommand, runCommand } from './commands/commands.ts';
 import { healthcheck } from './healthcheck.ts';
 import { type DispatcherFactory, serveUntilSignal } from './serve.ts';
 
@@ -11,6 +12,7 @@ export async function runCommandLine(
   surroundings: ConfigSurroundings,
   createDispatcher: DispatcherFactory,
 ): Promise<number> {
+  if (isCommand(args[0])) return runCommand(args, surroundings);
   const wanted = readArguments(args);
   switch (wanted) {
     case 'help':
@@ -59,13 +61,19 @@ function helpText(): string {
   const settings = SETTINGS.map(
     ({ name, byDefault, meaning }) => `  ${name}  (default: ${byDefault})\n      ${meaning}`,
   );
+  const commands = COMMANDS.map(({ synopsis, meaning }) => `  ${synopsis}\n      ${meaning}`);
   return `Usage: anki-sync-server [--healthcheck | --version | --help]
+       anki-sync-server <command>
 
 Runs a sync server for Anki in the foreground, until SIGINT or SIGTERM.
 
   --healthcheck  ask the server with the same settings whether it lives; exit code 0 or 1
   --version      print the version
   --help         print this
+
+Commands, which work while the server runs and while it does not, on the data folder of the same SYNC_BASE:
+
+${commands.join('\n')}
 
 Settings are environment variables:
 

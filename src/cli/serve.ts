@@ -1,6 +1,7 @@
 import { networkInterfaces } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Accounts } from '../accounts/accounts.ts';
+import type { CareCalls } from '../accounts/care-calls.ts';
 import { claimDataFolder } from '../accounts/data-folder.ts';
 import type { Dispatcher } from '../accounts/dispatcher.ts';
 import { type Config, type ConfigReading, type ConfigSurroundings, readConfig } from '../config.ts';
@@ -9,6 +10,7 @@ import { shutdownMsMax } from '../limits.ts';
 import type { Log } from '../log.ts';
 import { HttpServer } from '../transport/http-server.ts';
 import { clientAddresses } from './addresses.ts';
+import { ControlServer } from './control/control-server.ts';
 import { textLog } from './text-log.ts';
 
 /** What makes the part that answers messages; another one in tests. */
@@ -16,7 +18,10 @@ export type DispatcherFactory = (settings: {
   readonly config: Config;
   readonly accounts: Accounts;
   readonly log: Log;
-}) => Dispatcher | Promise<Dispatcher>;
+}) => ControlledDispatcher | Promise<ControlledDispatcher>;
+
+/** A dispatcher that may also do what the owner of the server asks for. */
+export type ControlledDispatcher = Dispatcher & { readonly care?: CareCalls };
 
 /** A server that listens. */
 export interface RunningServer {
@@ -81,7 +86,8 @@ export async function startServer(
   try {
     const port = await http.listen({ host: config.host, port: config.port });
     log.info({ addr: `${config.host}:${port}`, users: config.users.length, base: config.base }, 'listening');
-    return { port, stop: () => stopAll({ http, dispatcher, log }).finally(() => lock.release()) };
+    const control = await listenForCommands(config.base, dispatcher.care, log);
+    return { port, stop: () => stopAll({ http, dispatcher, control, log }).finally(() => lock.release()) };
   } catch (error) {
     await dispatcher.close();
     lock.release();
@@ -89,8 +95,28 @@ export async function startServer(
   }
 }
 
+/** Syncs are worth more than commands: without a place for those the server runs all the same. */
+async function listenForCommands(
+  base: string,
+  care: CareCalls | undefined,
+  log: Log,
+): Promise<ControlServer | undefined> {
+  try {
+    return care && (await ControlServer.listen(base, care, log));
+  } catch (error) {
+    log.warn({ reason: messageOf(error) }, 'cannot listen for commands; they only work while the server is stopped');
+    return undefined;
+  }
+}
+
 /** Order matters: nothing is dispatched any more when collections are checked in. */
-async function stopAll(parts: { http: HttpServer; dispatcher: Dispatcher; log: Log }): Promise<void> {
+async function stopAll(parts: {
+  readonly http: HttpServer;
+  readonly dispatcher: Dispatcher;
+  readonly control: ControlServer | undefined;
+  readonly log: Log;
+}): Promise<void> {
+  parts.control?.close();
   const endsMs = performance.now() + shutdownMsMax;
   await parts.http.close(shutdownMsMax * requestShare);
   const closed = parts.dispatcher.close().then(() => true);

@@ -22,11 +22,12 @@ export async function checkIn(collectionPath: string): Promise<void> {
   const { withUnicaseDatabase } = await import('./wasm/unicase-database.ts');
   await withUnicaseDatabase(collectionPath, (db) => {
     db.exec('PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL');
-    db.transaction('IMMEDIATE', () => {
-      const tables = readDeclarations(db);
-      writeDeclarations(db, tables);
-      for (const { name } of tables) db.exec(`REINDEX ${quoteName(name)}`);
-    });
+    // Closing rolls back. A ROLLBACK here would fail after a full disk, and hide it: SQLite has rolled back by itself then.
+    db.exec('BEGIN IMMEDIATE');
+    const tables = readDeclarations(db);
+    writeDeclarations(db, tables);
+    for (const { name } of tables) db.exec(`REINDEX ${quoteName(name)}`);
+    db.exec('COMMIT');
     db.exec('PRAGMA wal_checkpoint(TRUNCATE)'); // Closing does it too, but does not say when the disk is full.
   });
 }

@@ -155,16 +155,21 @@ export class CollectionFile implements Disposable {
 
 function openExclusive(path: string): DatabaseSync {
   const db = new DatabaseSync(path, { enableForeignKeyConstraints: false, allowExtension: false });
-  // Before anything is read: an exclusive connection keeps the WAL index in its own memory, without a -shm file.
-  db.exec(`
-    PRAGMA locking_mode = EXCLUSIVE;
-    PRAGMA trusted_schema = OFF;
-    PRAGMA journal_mode = WAL;
-    PRAGMA synchronous = FULL;
-    PRAGMA wal_autocheckpoint = 0;
-    PRAGMA cache_size = -${cacheKiB};
-  `);
-  return db;
+  try {
+    // Before anything is read: an exclusive connection keeps the WAL index in its own memory, without a -shm file.
+    db.exec(`
+      PRAGMA locking_mode = EXCLUSIVE;
+      PRAGMA trusted_schema = OFF;
+      PRAGMA journal_mode = WAL;
+      PRAGMA synchronous = FULL;
+      PRAGMA wal_autocheckpoint = 0;
+      PRAGMA cache_size = -${cacheKiB};
+    `);
+    return db;
+  } catch (error) {
+    db.close(); // It holds the lock already, against the next attempt too.
+    throw error;
+  }
 }
 
 function inspect(db: DatabaseSync, workingFormIsFine: boolean): Preparation | { readonly working: boolean } {

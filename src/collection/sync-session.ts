@@ -5,7 +5,7 @@ export interface SyncSession {
   readonly sessionKey: string;
   /** Release and system of the client as its requests name them; empty for legacy ones. */
   readonly clientVersion: string;
-  /** `col.usn` when the sync began: stamped on all that the client sends. */
+  /** `col.usn` when the sync began; what the client sends bears it already. */
   readonly serverUsn: number;
   /** What the client had seen: objects with this usn or a higher one are news to it. */
   readonly clientUsn: number;

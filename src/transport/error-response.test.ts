@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { SyncError } from '../errors.ts';
-import { causesOf, errorResponse } from './error-response.ts';
+import { causesOf, SyncError } from '../errors.ts';
+import { errorResponse } from './error-response.ts';
 
 test('each refusal has the status that clients know', () => {
   const statuses = {
@@ -38,4 +38,10 @@ test('causes are told once each, however they are wrapped', () => {
   const error = new Error('Cannot store', { cause: new Error('Cannot write: full', { cause: new Error('full') }) });
   assert.equal(causesOf(error), 'Cannot store, because: Cannot write: full');
   assert.equal(causesOf(new Error('x', { cause: 'text' })), 'x, because: text');
+});
+
+test('trouble while cleaning up does not hide what came first', () => {
+  const error = new SuppressedError(new Error('Cannot remove'), new SyncError('payloadTooLarge', 'Too long'));
+  assert.equal(errorResponse(error).status, 413);
+  assert.equal(causesOf(error), 'Too long, and then: Cannot remove');
 });

@@ -24,7 +24,8 @@ export interface ErrorResponse {
 const reasonCharsMax = 150;
 
 /** What to answer when something was thrown. What is no refusal is a fault, and its details are for the log only. */
-export function errorResponse(error: unknown): ErrorResponse {
+export function errorResponse(thrown: unknown): ErrorResponse {
+  const error = firstOf(thrown);
   const status = statusOf(error);
   const reason = status === 500 ? 'Internal Server Error' : messageOf(error);
   return { status, reason: asReasonPhrase(reason), body: String(status) };
@@ -37,14 +38,9 @@ function statusOf(error: unknown): number {
   return isRefused && Number(error.statusCode) < 500 ? 400 : 500;
 }
 
-/** A failure with all its causes, in words, for the log. */
-export function causesOf(error: unknown): string {
-  const texts: string[] = [];
-  for (let at = error; at !== undefined && texts.length < 5; at = at instanceof Error ? at.cause : undefined) {
-    const text = messageOf(at);
-    if (!texts.some((earlier) => earlier.includes(text))) texts.push(text);
-  }
-  return texts.join(', because: ');
+/** What went wrong before cleaning up after it went wrong as well. */
+function firstOf(error: unknown): unknown {
+  return error instanceof SuppressedError ? firstOf(error.suppressed) : error;
 }
 
 /** Status lines are one line of ASCII. */

@@ -1,5 +1,4 @@
-import { createReadStream } from 'node:fs';
-import { rm } from 'node:fs/promises';
+import { open, rm } from 'node:fs/promises';
 import type { ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream/promises';
 import { promisify } from 'node:util';
@@ -36,7 +35,8 @@ export async function sendAnswer(answer: Answer, outgoing: Outgoing): Promise<vo
 }
 
 async function sendFile({ path, byteLength }: FileAnswer, outgoing: Outgoing): Promise<void> {
-  const file = createReadStream(path, { highWaterMark: streamPieceBytes });
+  const handle = await open(path); // Before the status line: a failure can still be told.
+  const file = handle.createReadStream({ highWaterMark: streamPieceBytes });
   cutOffWhenSilent(outgoing);
   const { response, dress } = outgoing;
   const headers = headersOf(dress, byteLength);

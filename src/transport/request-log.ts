@@ -15,7 +15,9 @@ export class RequestLog {
   readonly #startedMs = performance.now();
   readonly #fields: Record<string, unknown> = {};
   #failure: { readonly isFault: boolean } | undefined;
-  #isWritten = false;
+  /** What is to be written once nobody works on the request any more. */
+  #outcome: (() => void) | undefined;
+  #holds = 0;
 
   constructor(log: Log, target: string) {
     this.#log = log;
@@ -31,8 +33,16 @@ export class RequestLog {
   fail(context: string, isFault: boolean): void {
     this.#failure = { isFault };
     this.add({ context });
-    // Work goes on when the client is gone; what comes of it deserves a line of its own.
-    if (this.#isWritten) this.#write({ uri: this.#path, ...this.#fields }, false);
+  }
+
+  /** Keeps the line back while the request is worked on, which may be longer than its client waits for the answer. */
+  hold(): Disposable {
+    this.#holds++;
+    return {
+      [Symbol.dispose]: () => {
+        if (--this.#holds === 0) this.#outcome?.();
+      },
+    };
   }
 
   /** Writes the line when the response is over, whichever way. */
@@ -44,13 +54,13 @@ export class RequestLog {
         elap_ms: Math.round(performance.now() - this.#startedMs),
         ...(socket !== null && bytesSince(socket)),
       };
-      // Whoever was reading the request hears of the closed connection at the same time, and says why in a moment.
-      setImmediate(() => this.#write({ uri: this.#path, ...this.#fields, ...outcome }, response.writableFinished));
+      const isComplete = response.writableFinished;
+      this.#outcome = () => this.#write({ uri: this.#path, ...this.#fields, ...outcome }, isComplete);
+      if (this.#holds === 0) this.#outcome();
     });
   }
 
   #write(fields: LogFields, isComplete: boolean): void {
-    this.#isWritten = true;
     if (this.#failure?.isFault) this.#log.error(fields, 'failed');
     else if (this.#failure !== undefined) this.#log.info(fields, 'refused');
     else if (!isComplete) this.#log.info(fields, 'cut off');

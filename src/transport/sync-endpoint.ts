@@ -2,11 +2,11 @@ import { rm } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Dispatcher } from '../accounts/dispatcher.ts';
 import { answerHostKey } from '../accounts/login.ts';
-import { SyncError } from '../errors.ts';
+import { causesOf, SyncError } from '../errors.ts';
 import type { Answer, Dress, MediaMethod, Message, SyncMethod } from '../protocol/message.ts';
 import { isFormType } from './address.ts';
 import { ClientGoneError } from './body-reader.ts';
-import { causesOf, errorResponse } from './error-response.ts';
+import { errorResponse } from './error-response.ts';
 import type { CallContext, IncomingCall, OpenCall } from './incoming-call.ts';
 import { readBeginQuery, readLegacyCall } from './legacy-call.ts';
 import { readModernCall } from './modern-call.ts';
@@ -39,6 +39,7 @@ export class SyncEndpoint {
 
   /** Never throws: what goes wrong is answered and logged. */
   async handle(exchange: Exchange): Promise<void> {
+    using _ = exchange.log.hold();
     try {
       await this.#answer(exchange, await this.#read(exchange));
     } catch (error) {

@@ -4,6 +4,9 @@ import { parseLossless } from './lossless-json.ts';
 /** Everything in a collection file: per table the rows by primary key, each column by name. */
 export type CollectionContent = Readonly<Record<string, Readonly<Record<string, Readonly<Record<string, unknown>>>>>>;
 
+/** The only table that has no declared key, in old schemas. */
+const keyOfGraves = ['oid', 'type'];
+
 const collation = /\s+collate\s+(?:"unicase"|'unicase'|`unicase`|\[unicase\]|unicase\b)/gi;
 
 /** Columns that hold protobuf messages: compared field by field, because the order of the fields has no meaning. */
@@ -83,7 +86,8 @@ function texts(db: DatabaseSync, sql: string, ...values: SQLInputValue[]): strin
 
 function readTable(db: DatabaseSync, table: string): Record<string, Record<string, unknown>> {
   const columns = texts(db, 'SELECT lower(name) FROM pragma_table_info(?)', table);
-  const keys = new Set(texts(db, 'SELECT lower(name) FROM pragma_table_info(?) WHERE pk > 0', table));
+  const declared = texts(db, 'SELECT lower(name) FROM pragma_table_info(?) WHERE pk > 0', table);
+  const keys = new Set(declared.length > 0 ? declared : keyOfGraves);
   const statement = db.prepare(`SELECT * FROM "${table}"`);
   statement.setReturnArrays(true);
   statement.setReadBigInts(true);
@@ -94,8 +98,8 @@ function readTable(db: DatabaseSync, table: string): Record<string, Record<strin
       const place = `${table.toLowerCase()}.${column}`;
       if (!idleColumns.has(place)) row[column] = readable(place, values[index] ?? null);
     });
-    const key = columns.filter((column) => keys.size === 0 || keys.has(column)).map((column) => String(row[column]));
-    // Old schemas have a table without a key: equal rows are told apart by counting.
+    const key = columns.filter((column) => keys.has(column)).map((column) => String(row[column]));
+    // In schema 11 equal graves may occur several times: told apart by counting.
     let name = key.join(' ');
     while (Object.hasOwn(rows, name)) name += "'";
     Object.defineProperty(rows, name, { value: row, enumerable: true });

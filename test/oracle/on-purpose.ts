@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
+import { zstdDecompressSync } from 'node:zlib';
 import { RawClient } from '../support/raw-client.ts';
 import type { Server } from '../support/server.ts';
 import { writeZip } from './write-zip.ts';
@@ -212,6 +213,19 @@ export const PURPOSES: readonly Purpose[] = [
     },
     official: { taken: true, empty: true },
     ours: { taken: false, empty: false },
+  },
+  {
+    title: 'an uploaded collection can be synced even if the client forgot to mark its objects as sent',
+    why: 'with one such object every later sanity check fails',
+    async observe(account) {
+      const device = account.device();
+      await device.upload(zstdDecompressSync(readFileSync(path.join(collections, 'uploads/usn-minus-1.anki2.zst'))));
+      await device.start();
+      const { s } = await device.sanityCheck([[0, 0, 0], 0, 0, 0, 0, 0, 0, 0]);
+      return s === null ? 'never in order' : 'counts';
+    },
+    official: 'never in order',
+    ours: 'counts',
   },
   {
     title: 'media names that are no names are told as the fault of the request',

@@ -15,7 +15,6 @@ export const rawUploads: Uploads = {
     'schema11/fresh-empty.anki2',
     'schema11/rich.anki2',
     'schema11/non-ascii-names.anki2',
-    'other-releases/2.1.40-then-current.anki2',
     'uploads/18-without-wal.anki2.zst',
     'uploads/page-size-8192.anki2.zst',
     'uploads/plain-11.anki2.zst',

@@ -3,8 +3,9 @@ import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { newSessionKey, type RawClient } from '../support/raw-client.ts';
 import type { AccountState } from './recording.ts';
-import { sha1Of, SyncDevice } from './sync-device.ts';
+import { type Model, noteIdsOf } from './script.ts';
 import type { StoredState } from './stored-state.ts';
+import { type MediaState, SyncDevice, sha1Of } from './sync-device.ts';
 
 /** What is added to see whether syncing goes on. */
 const newNoteId = 1_600_000_000_000;
@@ -33,7 +34,10 @@ export async function checkAccount({ client, folder, possible }: AccountCheck): 
   const states = possible.map(({ collection }) => collection);
   const found = states.find((state) => state !== undefined && state.scm === meta.scm && state.usn === meta.usn);
   if (found === undefined) {
-    assert.ok(states.includes(undefined) && meta.empty, `the collection is as before or as after: ${JSON.stringify(meta)}`);
+    assert.ok(
+      states.includes(undefined) && meta.empty,
+      `the collection is as before or as after: ${JSON.stringify(meta)}`,
+    );
     return { collection: undefined, media };
   }
   await checkCollection(device, found, states);
@@ -59,8 +63,38 @@ async function checkCollection(
   }
 }
 
+/**
+ * The same against what a client knows that made everything in the account. Returns which of the possible models it is.
+ * Three syncs and a full download have taken place then, so a device has to `download` before it goes on.
+ */
+export async function checkModel(client: RawClient, folder: string, possible: readonly Model[]): Promise<Model> {
+  const device = new SyncDevice(client);
+  const media = await device.readMedia();
+  assertFilesMatch(path.join(folder, 'media'), media);
+  client.sessionKey = newSessionKey();
+  const meta = await client.meta();
+  // The server makes an empty collection for an account that has none.
+  const isNew = meta.empty && possible.every(({ collection }) => collection?.scm !== meta.scm);
+  const state = isNew ? undefined : await device.download();
+  const noteIds = state === undefined ? undefined : noteIdsOf(state);
+  const found = possible.find(
+    (model) =>
+      model.collection?.scm === state?.scm &&
+      isSameSet(model.collection?.noteIds, noteIds) &&
+      isEqual(model.media, media),
+  );
+  const seen = { empty: isNew, scm: state?.scm, notes: noteIds?.size, media };
+  assert.ok(found !== undefined, `everything is as before or as after, not ${JSON.stringify(seen)}`);
+  if (state !== undefined) await device.sync();
+  return found;
+}
+
+function isSameSet(a: ReadonlySet<number> | undefined, b: ReadonlySet<number> | undefined): boolean {
+  return a === undefined || b === undefined ? a === b : a.size === b.size && a.isSubsetOf(b);
+}
+
 /** The files of the index, with their bytes; others may be there, for devices to send again. */
-function assertFilesMatch(folder: string, media: Readonly<Record<string, string>>): void {
+function assertFilesMatch(folder: string, media: MediaState): void {
   const names = readdirSync(folder);
   for (const [name, sha1] of Object.entries(media)) {
     assert.ok(names.includes(name), `${name} is there`);
@@ -68,6 +102,6 @@ function assertFilesMatch(folder: string, media: Readonly<Record<string, string>
   }
 }
 
-function isEqual(a: Readonly<Record<string, string>>, b: Readonly<Record<string, string>>): boolean {
+function isEqual(a: MediaState, b: MediaState): boolean {
   return JSON.stringify(Object.entries(a).sort()) === JSON.stringify(Object.entries(b).sort());
 }

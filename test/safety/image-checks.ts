@@ -81,7 +81,11 @@ async function checkImages(images: readonly Image[]): Promise<string[]> {
         const [image, user] = [images[index], users[index] ?? ''];
         if (image === undefined) break;
         try {
-          await checkAccount({ client: server.rawClient(user), folder: path.join(base, user), possible: image.possible });
+          await checkAccount({
+            client: server.rawClient(user),
+            folder: path.join(base, user),
+            possible: image.possible,
+          });
         } catch (error) {
           const log = server.log.split('\n').filter((line) => line.includes(user));
           failures.push([image.situation, messageOf(error), ...log.slice(-8)].join('\n  '));

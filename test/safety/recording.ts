@@ -7,8 +7,8 @@ import { CHANGING_CALLS, Faults } from '../support/faults/faults.ts';
 import type { TraceRecord } from '../support/faults/trace.ts';
 import { startServer } from '../support/server.ts';
 import type { Operation } from './script.ts';
-import { type MediaState, mediaAfter, SyncDevice } from './sync-device.ts';
 import { type StoredState, stateOfFolder } from './stored-state.ts';
+import { type MediaState, mediaAfter, SyncDevice } from './sync-device.ts';
 
 /** What an account holds between two operations. */
 export interface AccountState {
@@ -63,7 +63,12 @@ export async function record(operations: readonly Operation[]): Promise<Recordin
       const ends = faults.records;
       await quietRecords(faults);
       media = mediaAfter(media, operation.mediaChanges ?? []);
-      drafts.push({ operation, begins, ends, after: { collection: await stateOfFolder(path.join(base, user)), media } });
+      drafts.push({
+        operation,
+        begins,
+        ends,
+        after: { collection: await stateOfFolder(path.join(base, user)), media },
+      });
     }
     await server.stop();
     faults.stopTrace();

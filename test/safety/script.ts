@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import type { Changes, MediaChange, SyncDevice } from './sync-device.ts';
 import { type StoredState, stateOfBytes } from './stored-state.ts';
+import { type Changes, type MediaChange, type MediaState, mediaAfter, type SyncDevice } from './sync-device.ts';
 
 /** One thing that a client does. When it was acknowledged, it has happened; before that it has happened whole or not at all. */
 export interface Operation {
@@ -11,6 +11,22 @@ export interface Operation {
   run(device: SyncDevice): Promise<void>;
   /** For `media`. */
   readonly mediaChanges?: readonly MediaChange[];
+  /** What the account holds afterwards. */
+  after(before: Model): Model;
+}
+
+/** What an account holds, as far as a client can tell that made all of it. */
+export interface Model {
+  /** Undefined before the first upload. */
+  readonly collection: { readonly scm: number; readonly noteIds: ReadonlySet<number> } | undefined;
+  readonly media: MediaState;
+}
+
+export const nothing: Model = { collection: undefined, media: {} };
+
+/** Ids of all notes in a collection. */
+export function noteIdsOf(state: StoredState): Set<number> {
+  return new Set((state.tables['notes'] ?? []).map((row) => Number(row.split(' ', 1)[0])));
 }
 
 const collections = path.join(import.meta.dirname, '../fixtures/collections');
@@ -51,7 +67,7 @@ export async function lifeOfAnAccount(): Promise<readonly Operation[]> {
       ['日本.gif', 'first 日本'],
     ]),
     sync('normal sync with deletions', { noteIds: [firstId + 4], deletedNoteIds: [firstId + 1] }),
-    { name: 'full download', kind: 'collection', run: async (device) => void (await device.download()) },
+    download('full download'),
     upload('second full upload', second),
     sync('normal sync afterwards', { noteIds: [firstId + 5] }),
     media('media deleted', [
@@ -61,14 +77,43 @@ export async function lifeOfAnAccount(): Promise<readonly Operation[]> {
   ];
 }
 
-function upload(name: string, { bytes, state }: UploadFile): Operation {
-  return { name, kind: 'collection', run: (device) => device.upload(bytes, state) };
+/** A full upload. */
+export function upload(name: string, { bytes, state }: UploadFile): Operation {
+  return {
+    name,
+    kind: 'collection',
+    run: (device) => device.upload(bytes, state),
+    after: ({ media }) => ({ collection: { scm: state.scm, noteIds: noteIdsOf(state) }, media }),
+  };
 }
 
-function sync(name: string, changes: Changes): Operation {
-  return { name, kind: 'collection', run: (device) => device.sync(changes) };
+/** A normal sync. */
+export function sync(name: string, changes: Changes): Operation {
+  return {
+    name,
+    kind: 'collection',
+    run: (device) => device.sync(changes),
+    after: ({ collection, media }) => {
+      if (collection === undefined) throw new Error('a normal sync needs a collection');
+      const noteIds = new Set([...collection.noteIds, ...(changes.noteIds ?? [])]);
+      for (const id of changes.deletedNoteIds ?? []) noteIds.delete(id);
+      return { collection: { ...collection, noteIds }, media };
+    },
+  };
 }
 
-function media(name: string, mediaChanges: readonly MediaChange[]): Operation {
-  return { name, kind: 'media', mediaChanges, run: (device) => device.sendMedia(mediaChanges) };
+/** One message with media. */
+export function media(name: string, mediaChanges: readonly MediaChange[]): Operation {
+  return {
+    name,
+    kind: 'media',
+    mediaChanges,
+    run: (device) => device.sendMedia(mediaChanges),
+    after: (before) => ({ ...before, media: mediaAfter(before.media, mediaChanges) }),
+  };
+}
+
+/** A full download. */
+export function download(name: string): Operation {
+  return { name, kind: 'collection', run: async (device) => void (await device.download()), after: (before) => before };
 }

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { writeZip } from '../oracle/write-zip.ts';
-import { newSessionKey, type RawChunk, type RawClient, RawStatusError } from '../support/raw-client.ts';
 import { readZipEntries } from '../support/media-messages.ts';
+import { newSessionKey, type RawChunk, type RawClient, RawStatusError } from '../support/raw-client.ts';
 import { type Counts, type StoredState, stateOfBytes } from './stored-state.ts';
 
 /** What a sync shall carry to the server. Ids are chosen by the caller, so that a repeated sync sends the same. */
@@ -21,6 +21,9 @@ export type MediaState = Readonly<Record<string, string>>;
 
 /** A new content for a name, or null: the file is deleted. */
 export type MediaChange = readonly [name: string, content: string | null];
+
+/** The server's words for a user whose upload was not taken. */
+export class UploadRefusedError extends Error {}
 
 /** A client that holds nothing but what decides whether its next sync is a normal one: as strict as the real ones. */
 export class SyncDevice {
@@ -51,7 +54,7 @@ export class SyncDevice {
   async upload(collection: Uint8Array, state: StoredState): Promise<void> {
     this.client.sessionKey = newSessionKey();
     const answer = await this.client.upload(collection);
-    assert.equal(answer, 'OK');
+    if (answer !== 'OK') throw new UploadRefusedError(answer);
     this.knowAs(state);
   }
 
