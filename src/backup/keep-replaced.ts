@@ -85,6 +85,8 @@ function keepCollection(folder: UserFolder, reason: BackupReason, nowMs: number,
 
 /** Brings everything into the one file and reads it; or says what is wrong with it. */
 function settle(collection: string): CollectionFacts | string {
+  // SQLite would take it for a new database, and throw away the log beside it.
+  if (statSync(collection).size === 0) return 'an empty file';
   try {
     if (hasCompanion(collection)) takeInWal(collection);
     return readFacts(collection);

@@ -1,4 +1,5 @@
-import { rm } from 'node:fs/promises';
+import { rm, rmdir } from 'node:fs/promises';
+import path from 'node:path';
 import { mediaFilesPerRequestMax } from '../limits.ts';
 import { copySynced } from '../media/durable-files.ts';
 import { contentOf } from '../media/file-content.ts';
@@ -81,7 +82,10 @@ export async function thinTrash(folder: UserFolder, nowMs: number, policy: Keepi
     return { path: batch.path, atMs: Date.parse(batch.record.at), bytes };
   });
   const due = batchesToDelete(batches, nowMs, policy);
-  for (const batch of due) await rm(batch.path, { recursive: true, force: true });
+  for (const batch of due) {
+    await rm(batch.path, { recursive: true, force: true });
+    await rmdir(path.dirname(batch.path)).catch(() => {}); // Unless the day has other batches.
+  }
   return due.length;
 }
 

@@ -66,6 +66,18 @@ export function readFacts(file: string): CollectionFacts {
   }
 }
 
+/** SQLite's result codes for a file that is none of its own, or no longer. */
+const damageCodes = new Set([11 /* SQLITE_CORRUPT */, 26 /* SQLITE_NOTADB */]);
+
+/** What SQLite says of a damaged file, if that is why a statement on it failed. */
+export function damageFoundBy(error: unknown): string | undefined {
+  if (!(error instanceof Error)) return undefined;
+  if ('errcode' in error && typeof error.errcode === 'number' && damageCodes.has(error.errcode & 0xff)) {
+    return error.message;
+  }
+  return damageFoundBy(error.cause);
+}
+
 /** What is wrong with the file, if an error tells of a damaged file and not of a fault of this machine. */
 export function damageOf(error: unknown): string | undefined {
   return refusalOf(error);

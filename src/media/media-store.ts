@@ -90,6 +90,8 @@ export class MediaStore {
    * allows, and else at the next `open`.
    */
   async apply(batch: Batch, commit: () => void): Promise<void> {
+    // What is left of an earlier batch goes first: it is about the files that are looked at now.
+    await this.#settleLeftover();
     const { moves, displaced } = await this.#prepare(batch);
     await this.#onStep('prepared');
     const moved = new Set<MediaName>();
@@ -154,7 +156,6 @@ export class MediaStore {
 
   // Step 2.
   async #keep(batch: Batch, displaced: readonly MediaName[]): Promise<TrashRecord> {
-    await this.#settleLeftover();
     const record = recordOf(batch, displaced);
     const root = trashRoot(this.#folder.root);
     const files = path.join(root, record.folder, 'files');

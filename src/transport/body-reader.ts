@@ -64,8 +64,8 @@ export function readBody(request: IncomingMessage, reading: BodyReading): Promis
       error: onClose,
       timeout: () => onSilence(request, reading.stalledMsMax, settle),
     };
+    reading.failure?.catch(settle); // In any case: a rejection that nobody hears ends the process.
     if (request.destroyed || request.socket.destroyed) return settle(new ClientGoneError());
-    reading.failure?.catch(settle);
     for (const [event, listener] of Object.entries(listeners)) request.on(event, listener);
     request.socket.setTimeout(reading.stalledMsMax);
   });

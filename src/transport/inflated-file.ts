@@ -48,7 +48,9 @@ export class InflatedFile implements AsyncDisposable {
 
   /** Rejects as soon as no more bytes can be taken. */
   get failure(): Promise<never> {
-    return this.#written.then(() => new Promise<never>(() => {}));
+    const failure = this.#written.then(() => new Promise<never>(() => {}));
+    failure.catch(() => {}); // Whoever asked for it may have no use for it any more.
+    return failure;
   }
 
   /** Takes compressed bytes. A promise asks to wait with the next ones; after a failure it stays open, see `failure`. */

@@ -1,4 +1,6 @@
-import { open, rm } from 'node:fs/promises';
+import { once } from 'node:events';
+import { createReadStream } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import type { ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream/promises';
 import { promisify } from 'node:util';
@@ -35,17 +37,21 @@ export async function sendAnswer(answer: Answer, outgoing: Outgoing): Promise<vo
 }
 
 async function sendFile({ path, byteLength }: FileAnswer, outgoing: Outgoing): Promise<void> {
-  const handle = await open(path); // Before the status line: a failure can still be told.
-  const file = handle.createReadStream({ highWaterMark: streamPieceBytes });
-  cutOffWhenSilent(outgoing);
-  const { response, dress } = outgoing;
-  const headers = headersOf(dress, byteLength);
-  if (dress === 'modern') {
-    response.writeHead(200, headers);
-    await pipeline(file, createZstdCompress({ chunkSize: streamPieceBytes, params: fileParams }), response);
-  } else {
-    response.writeHead(200, { ...headers, 'content-length': byteLength });
-    await pipeline(file, response);
+  const file = createReadStream(path, { highWaterMark: streamPieceBytes });
+  try {
+    await once(file, 'ready'); // Before the status line: that it cannot be opened can still be told.
+    cutOffWhenSilent(outgoing);
+    const { response, dress } = outgoing;
+    const headers = headersOf(dress, byteLength);
+    if (dress === 'modern') {
+      response.writeHead(200, headers);
+      await pipeline(file, createZstdCompress({ chunkSize: streamPieceBytes, params: fileParams }), response);
+    } else {
+      response.writeHead(200, { ...headers, 'content-length': byteLength });
+      await pipeline(file, response);
+    }
+  } finally {
+    file.destroy();
   }
 }
 

@@ -5,7 +5,9 @@ import { lossOf, restoreCommand } from '../backup/loss-warning.ts';
 import { repairMedia } from '../backup/repair-media.ts';
 import { restoreFile } from '../backup/restore.ts';
 import { restoreTrashed } from '../backup/trashed-media.ts';
+import { damageFoundBy } from '../collection/stored-file.ts';
 import { PreparationNeeded, UserCollection } from '../collection/user-collection.ts';
+import { SyncError } from '../errors.ts';
 import { answerCollectionMessage } from '../protocol/answer.ts';
 import { acceptUpload } from '../protocol/full-upload.ts';
 import { answerMediaMessage } from '../protocol/media/media-messages.ts';
@@ -35,7 +37,11 @@ function onCollection<Result extends object>(folder: UserFolder, step: (collecti
     return { kind: 'done', needsCheckIn: collection.needsCheckIn, ...step(collection) } as const;
   } catch (error) {
     if (error instanceof PreparationNeeded) return { kind: 'prepare', preparation: error.preparation } as const;
-    throw error;
+    const damage = damageFoundBy(error);
+    if (damage === undefined) throw error;
+    const { user, collection: file } = folder;
+    log.error({ user, path: file, damage }, `The stored collection is damaged; see anki-sync-server verify ${user}`);
+    throw new SyncError('serverFault', `The collection ${file} is damaged: ${damage}`, { cause: error });
   }
 }
 

@@ -17,8 +17,8 @@ export interface ImportedPackage {
 // What the program does behind File > Import.
 const SCRIPT = `
 import json, os, sys
-from anki._backend import RustBackend
 from anki.collection import Collection
+from anki._backend import RustBackend
 package, folder = sys.argv[1:]
 collection = os.path.join(folder, "collection.anki2")
 media = os.path.join(folder, "collection.media")

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { type ClientVersion, newestClient } from '../support/clients.ts';
-import { assertSameState } from '../support/compare.ts';
+import { assertSameState, compareStates } from '../support/compare.ts';
 import type { Device, NewNote } from '../support/device.ts';
 import { preparePythonEnv } from '../support/python-envs.ts';
 import { type Server, startServer } from '../support/server.ts';
@@ -26,9 +26,14 @@ async function fullAccount(server: Server): Promise<{ readonly user: string; rea
 /** A device that has only one note, and sends that in the place of everything. */
 async function uploadOneNote(server: Server, user: string): Promise<Device> {
   const phone = await server.device({ version: newestClient, user, name: 'phone' });
-  await phone.addNote({ fields: ['the only one', ''] });
-  await uploadAll(phone);
-  return phone;
+  try {
+    await phone.addNote({ fields: ['the only one', ''] });
+    await uploadAll(phone);
+    return phone;
+  } catch (error) {
+    await phone[Symbol.asyncDispose]();
+    throw error;
+  }
 }
 
 describe('What can be undone', { concurrency: 3 }, () => {
@@ -53,7 +58,8 @@ describe('What can be undone', { concurrency: 3 }, () => {
     assert.equal(restored.code, 0);
     assert.equal(await phone.outcome(), 'full');
     await phone.download();
-    assert.deepEqual((await phone.state()).facts, before.facts);
+    const differences = compareStates(before, await phone.state(), { except: [/^col\/scm$/], sameRelease: true });
+    assert.deepEqual(differences, []);
     // The device whose collection was restored is asked too: it cannot know that it holds the same.
     assert.equal(await laptop.outcome(), 'full');
     await laptop.download();
@@ -77,7 +83,7 @@ describe('What can be undone', { concurrency: 3 }, () => {
     assert.equal((await phone.findNotes('')).length, 1);
   });
 
-  test('notes deleted on a device come back from the daily backup, while the other device is syncing', async () => {
+  test('notes deleted on a device come back from the daily backup', async () => {
     const { user, laptop } = await fullAccount(server);
     await using _laptop = laptop;
     const daily = await packedBackup(server, user, 'daily');
@@ -199,10 +205,9 @@ test('every command works without a running server, and finds what damaged the d
   assert.equal((await command(server, 'verify')).code, 0);
   await server.start();
   await downloadAll(laptop);
+  // A device compares the number of files when it has something to send; then it starts over and sends all.
+  await laptop.writeMedia('d.txt', 'new on the device');
+  await laptop.syncMedia().catch(() => {});
   await laptop.syncMedia();
-  assert.deepEqual(
-    readdirSync(path.join(folder, 'media')).sort(),
-    ['a.txt', 'b.txt'],
-    'the device has sent them again',
-  );
+  assert.deepEqual(readdirSync(path.join(folder, 'media')).sort(), ['a.txt', 'b.txt', 'd.txt']);
 });

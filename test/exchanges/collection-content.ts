@@ -48,12 +48,12 @@ export function databaseContent(db: DatabaseSync, except: ReadonlySet<string> = 
   return content;
 }
 
-/** The declarations of a file, in lower case and with single blanks, sorted. */
+/** The declarations of a file without comments, in lower case and with single blanks, sorted. */
 export function collectionDeclarations(file: Uint8Array): readonly string[] {
   using db = new DatabaseSync(':memory:');
   db.deserialize(withoutWal(file));
   const sql = texts(db, "SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%'");
-  return sql.map((text) => text.toLowerCase().replace(/\s+/g, ' ')).sort();
+  return sql.map((text) => text.replace(/--.*/g, '').toLowerCase().replace(/\s+/g, ' ')).sort();
 }
 
 /**

@@ -113,7 +113,10 @@ export class DeviceHistory {
   /** While one device syncs, another one does: the one that came first is told so. */
   async #overtake(number: number): Promise<void> {
     const other = (number + 1) % this.#deviceCount;
-    // With something to send it is sure to start a sync of its own, instead of being content with `meta`.
+    // In step with the server and with something to send, it is sure to start a sync of its own; `meta` alone ends the
+    // other one's sync only at the official server.
+    await this.#sync(other);
+    this.#pass(1);
     await this.#both(`device ${other}: setConfig`, (world) =>
       deviceOf(world, other).setConfig('overtaking', this.past.length),
     );

@@ -2,7 +2,9 @@ import assert from 'node:assert/strict';
 import { assertSameState } from '../support/compare.ts';
 import { DeviceError } from '../support/device-process.ts';
 import { describeScenarios } from '../support/scenario.ts';
-import { assertServerHolds, downloadAll, syncAll, uploadAll } from '../support/steps.ts';
+import { assertServerHolds, downloadAll, pairInSync, syncAll, uploadAll } from '../support/steps.ts';
+
+const noStatus = { '2.1.15': 'It has no button that shows the status.' };
 
 describeScenarios('Logging in and the first syncs', import.meta.filename, ({ scenario }) => {
   scenario('the password that the owner set gives a key that syncs', {}, async (world) => {
@@ -49,5 +51,16 @@ describeScenarios('Logging in and the first syncs', import.meta.filename, ({ sce
     await assertSameState([phone, laptop]);
     assert.equal((await phone.findNotes('')).length, 2);
     await assertServerHolds(phone, await world.device('third'));
+  });
+
+  scenario('the sync button knows what happened elsewhere without a sync', { except: noStatus }, async (world) => {
+    const [phone, laptop] = await pairInSync(world);
+    await syncAll([phone, laptop]);
+    assert.equal(await laptop.status(), 'NO_CHANGES');
+    await laptop.addNote({ fields: ['news', ''] });
+    assert.equal(await laptop.outcome(), 'normal');
+    await phone.restart(); // A client that has been in sync asks again after five minutes only.
+    assert.equal(await phone.status(), 'NORMAL_SYNC');
+    assert.equal(await phone.outcome(), 'normal');
   });
 });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import type { ClientVersion } from '../support/clients.ts';
+import { type ClientVersion, clientVersions } from '../support/clients.ts';
 import { assertSameState } from '../support/compare.ts';
 import { type Device, nextSecond } from '../support/device.ts';
 import { hoursWest } from '../support/environment.ts';
@@ -38,6 +38,8 @@ async function firstCards(device: Device): Promise<readonly number[]> {
   }
   return cards;
 }
+
+const withFsrs = { clients: clientVersions(({ generation }) => generation === 'C') };
 
 describeScenarios('Studying', import.meta.filename, ({ scenario }) => {
   scenario('reviews on two devices add up to one history', {}, async (world) => {
@@ -125,6 +127,24 @@ describeScenarios('Studying', import.meta.filename, ({ scenario }) => {
     await assertSameState([phone, laptop]);
     assert.equal((await phone.card(card)).type, 0);
     assert.ok(((await phone.sql('select count() from revlog'))[0]?.[0] as number) >= 3);
+    await assertServerHolds(phone, await world.device('third'));
+  });
+
+  scenario('with FSRS, what a device has learned about a card is on the other one, too', withFsrs, async (world) => {
+    const [phone, laptop] = await pairInSync(world, fiveNotes);
+    const [card = 0] = await firstCards(phone);
+    await phone.setConfig('fsrs', true);
+    await phone.editOptions(1, { desiredRetention: 0.87 });
+    await phone.answer(card, 3);
+    await syncAll([phone, laptop]);
+    await assertSameState([phone, laptop]);
+    const { facts } = await laptop.state();
+    assert.ok(Number(facts.get(`cards/${card}/data/s`)) > 0, 'the stability of its memory');
+    assert.equal(facts.get('options/1/desiredRetention'), '0.87');
+    await nextSecond();
+    await laptop.answer(card, 4);
+    await syncAll([laptop, phone]);
+    await assertSameState([phone, laptop]);
     await assertServerHolds(phone, await world.device('third'));
   });
 

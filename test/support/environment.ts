@@ -1,3 +1,8 @@
+import path from 'node:path';
+
+/** Type stripping is most of a server's start, and this remembers its result. */
+const compileCache = path.join(import.meta.dirname, '../../.cache/compile');
+
 /** Settings of a sync server, and of programs under it, that the machine may have for purposes of its own. */
 const unwanted = /^(SYNC_|PASSWORDS_HASHED$|MAX_SYNC_PAYLOAD_MEGS$|RUST_LOG$|PYTHON|ANKI|NODE_TEST|NODE_V8_COVERAGE$)/;
 
@@ -6,7 +11,7 @@ export function childEnvironment(more: Readonly<Record<string, string>> = {}): R
   const kept = Object.entries(process.env).filter(
     (entry): entry is [string, string] => entry[1] !== undefined && !unwanted.test(entry[0]),
   );
-  return { ...Object.fromEntries(kept), TZ: middayZone(new Date()), ...more };
+  return { NODE_COMPILE_CACHE: compileCache, ...Object.fromEntries(kept), TZ: middayZone(new Date()), ...more };
 }
 
 /**

@@ -16,7 +16,7 @@ export function listText({ user, now, backups }: UserBackups): string {
   const title = `${user}: ${now === undefined ? 'no collection that can be read' : countsText(now)}`;
   if (backups.length === 0) return `${title}\n  no backups`;
   const rows = [HEAD, ...backups.map((backup) => rowOf(backup, now))];
-  return [title, ...tableLines(rows).map((line) => `  ${line}`)].join('\n');
+  return [title, ...tableLines(rows, [2, 3, 4, 6]).map((line) => `  ${line}`)].join('\n');
 }
 
 /** `39 notes, 47 cards, 45 reviews, the last one at …` */

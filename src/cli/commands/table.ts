@@ -1,15 +1,12 @@
-/** Lines of a table; the first row is its head, numbers are set to the right. */
-export function tableLines(rows: readonly (readonly string[])[]): string[] {
+/** Lines of a table; the first row is its head. Columns whose number is in `toTheRight` end flush. */
+export function tableLines(rows: readonly (readonly string[])[], toTheRight: readonly number[]): string[] {
   const columns = Math.max(0, ...rows.map((row) => row.length));
   const widths = Array.from({ length: columns }, (_, at) => Math.max(...rows.map((row) => (row[at] ?? '').length)));
+  const cell = (text: string, at: number): string =>
+    toTheRight.includes(at) ? text.padStart(widths[at] ?? 0) : text.padEnd(widths[at] ?? 0);
   return rows.map((row) =>
     widths
-      .map((width, at) => {
-        const text = row[at] ?? '';
-        return /^[-+−]?\d/.test(text) && /^[-+\d.]+( \wi?B| \([-+\d]+\))?$/.test(text)
-          ? text.padStart(width)
-          : text.padEnd(width);
-      })
+      .map((_, at) => cell(row[at] ?? '', at))
       .join('  ')
       .trimEnd(),
   );

@@ -14,7 +14,7 @@ export async function trashCommand(care: CareCalls, user: string, what: string |
   }
   const versions = await care.listTrash({ user });
   const rows = versions.map(({ atMs, fate, bytes, name }) => [timeText(atMs), fate, sizeText(bytes), name]);
-  console.log(versions.length === 0 ? 'The trash is empty.' : tableLines([HEAD, ...rows]).join('\n'));
+  console.log(versions.length === 0 ? 'The trash is empty.' : tableLines([HEAD, ...rows], [2]).join('\n'));
   return 0;
 }
 

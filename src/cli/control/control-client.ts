@@ -19,7 +19,7 @@ async function ask(socketPath: string, name: CareName, argument: unknown): Promi
   const body = Buffer.from(JSON.stringify(argument));
   const answer = await new Promise<ControlAnswer>((resolve, reject) => {
     const sent = request(
-      { socketPath, path: `/${name}`, method: 'POST', headers: { 'content-length': body.length } },
+      { socketPath, path: `/${name}`, method: 'POST', agent: false, headers: { 'content-length': body.length } },
       (response) => void json(response).then((value) => resolve(value as ControlAnswer), reject),
     );
     sent.on('error', (error: NodeJS.ErrnoException) => reject(isNobody(error) ? new NoServerError() : error));
