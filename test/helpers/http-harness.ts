@@ -179,8 +179,9 @@ export class HttpHarness implements AsyncDisposable {
 
   /** The line of the request that was answered last; it is written a moment after the answer has arrived. */
   async lastLine(): Promise<LogLine | undefined> {
-    for (let tries = 0; tries < 50 && this.lines.length === 0; tries++) await new Promise((go) => setTimeout(go, 10));
-    return this.lines.at(-1);
+    const told = () => this.lines.findLast(({ level }) => level !== 'debug');
+    for (let tries = 0; tries < 200 && told() === undefined; tries++) await new Promise((go) => setTimeout(go, 10));
+    return told();
   }
 
   #log(): Log {
