@@ -179,7 +179,7 @@ export class HttpHarness implements AsyncDisposable {
 
   /** The line of the request that was answered last; it is written a moment after the answer has arrived. */
   async lastLine(): Promise<LogLine | undefined> {
-    const told = () => this.lines.findLast(({ level }) => level !== 'debug');
+    const told = () => this.lines.findLast(({ text }) => text !== 'not a request');
     for (let tries = 0; tries < 200 && told() === undefined; tries++) await new Promise((go) => setTimeout(go, 10));
     return told();
   }
