@@ -10,6 +10,7 @@ import { globSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
+import { RECORDS } from '../written-record/records.ts';
 import { CLIENT_RELEASES, type ClientVersion } from './clients.ts';
 import type { ScenarioRecord } from './scenario.ts';
 
@@ -28,7 +29,7 @@ a collection, changes it, studies with its own scheduler, and syncs over HTTP. A
 fact by fact, with each other and mostly with a third device that downloads everything and finds nothing in Check Database.
 
 AnkiDroid and AnkiMobile cannot be run here. Their versions that speak protocol 11 contain the same sync code as the desktop
-releases of their time. A mark says nothing about older ones, whose messages are known from records only.
+releases of their time. What older ones do is known from records only: the last table.
 `;
 
 if (import.meta.main) {
@@ -49,6 +50,7 @@ export async function makeCompatibilityPage(): Promise<string> {
     releasesSection(),
     ...topics.map((topic) => topicSection(perClient.filter((record) => record.topic === topic))),
     mixedSection(mixed),
+    recordsSection(),
   ].join('\n');
 }
 
@@ -100,4 +102,11 @@ function mixedSection(records: readonly ScenarioRecord[]): string {
     return `| ${record.title} | ${pairs} |`;
   });
   return `## Old and new releases on one account\n\n\`${file}\`\n\n| | pairs |\n| --- | --- |\n${rows.join('\n')}\n`;
+}
+
+function recordsSection(): string {
+  const rows = RECORDS.map(({ client, title, source }) => `| ${client} | ${title} | ${source} |`);
+  const introduction = `\`test/written-record/written-record.test.ts\` sends what these clients send, written down from their public sources.`;
+  const header = '| client | | source |\n| --- | --- | --- |';
+  return `## Clients that cannot be run here\n\n${introduction}\n\n${header}\n${rows.join('\n')}\n`;
 }
