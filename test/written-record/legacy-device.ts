@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { gunzipSync, gzipSync } from 'node:zlib';
+import { gzipSync } from 'node:zlib';
 import { type FormField, formBody } from '../helpers/http-harness.ts';
 import type { Server } from '../support/server.ts';
 
@@ -73,9 +73,4 @@ export class LegacyDevice {
     assert.equal(status, 200, `${path}: ${body.toString()}`);
     return JSON.parse(body.toString());
   }
-}
-
-/** Undoes gzip where a client would. */
-export function unpacked(bytes: Buffer): Buffer {
-  return bytes[0] === 0x1f ? gunzipSync(bytes) : bytes;
 }
