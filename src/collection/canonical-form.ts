@@ -53,12 +53,14 @@ const ANKI_INDEXES = [
   'idx_templates_usn',
 ];
 
-// And a big table with an index by the collation could not be written at all.
+// A big table with an index by the collation could not be written at all. An expression is code that would run with every
+// check and every change, and it can be made to run for hours.
 const UNUSABLE_INDEXES = `
   SELECT name, sql FROM sqlite_schema
   WHERE type = 'index' AND sql IS NOT NULL AND (
     (lower(tbl_name) IN (${TABLE_LIST}) AND lower(name) NOT IN (${ANKI_INDEXES.map((name) => `'${name}'`).join(', ')}))
     OR (lower(tbl_name) IN ('cards', 'col', 'config', 'graves', 'notes', 'revlog') AND sql LIKE '%unicase%')
+    OR EXISTS (SELECT 1 FROM pragma_index_xinfo(sqlite_schema.name) AS part WHERE part.cid = -2)
   )
 `;
 
@@ -91,7 +93,10 @@ export function takeOutCollation(db: DatabaseSync): SchemaText[] {
   return originals;
 }
 
-/** Indexes of add-ons that SQLite without the collation cannot keep in order. They speed up queries that we do not have. */
+/**
+ * Indexes of add-ons that SQLite without the collation cannot keep in order, or that run code. They speed up queries that
+ * we do not have.
+ */
 export function unusableIndexes(db: DatabaseSync): string[] {
   return readTexts(db, UNUSABLE_INDEXES).map(({ name }) => name);
 }

@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { jsonBytesMax, MiB } from '../limits.ts';
 import { type SqlValue, Statements } from '../storage/exact-rows.ts';
@@ -23,6 +24,9 @@ export interface Inspection {
 
 /** Anki's tables whose rows are counted by the sanity check, which fails for ever if a usn is -1. */
 export const SYNCED_TABLES = ['notes', 'cards', 'revlog', 'graves', 'notetypes', 'decks', 'deck_config', 'tags'];
+
+/** Values of this length may be computed from a small file, bytes: its notetypes as JSON, for example. */
+const computedBytesMin = 16 * MiB;
 
 /** Page cache, KiB: the memory that the checks need, whatever the size of the file. */
 const cacheKiB = 16 * 1024;
@@ -54,7 +58,9 @@ const NAMES = `
  * that is no good; see `refusalOf`.
  */
 export function inspectUpload(file: string): Inspection {
-  const db = new DatabaseSync(file, { enableForeignKeyConstraints: false });
+  // No value of an honest file is larger than the file; what code in a hostile one makes could be.
+  const length = Math.max(computedBytesMin, statSync(file).size);
+  const db = new DatabaseSync(file, { enableForeignKeyConstraints: false, limits: { length } });
   try {
     // Exclusive, so that a file in WAL mode gets no -shm beside it. Its own functions and checks are not trusted.
     db.exec(`

@@ -1,8 +1,8 @@
-import { asList, asObject, exactInteger, type Json } from '../exchanges/lossless-json.ts';
-import { odd } from './odd-json.ts';
+import { asObject, type Json } from '../exchanges/lossless-json.ts';
 import type { Random } from './random.ts';
+import { Contents } from './raw-contents.ts';
 import { mediaStep } from './raw-media.ts';
-import * as make from './raw-objects.ts';
+import { emptyBody, MessageMaker, metaBody, type Occasion, smallestBodies, unreadableBodies } from './raw-messages.ts';
 
 /** One message of one device. */
 export interface RawStep {
@@ -30,30 +30,6 @@ export type RawHistory = Generator<RawStep, void, RawAnswer>;
 
 const dayMs = 86_400_000;
 
-/** What the server holds, as far as a history needs it. Ids are texts, because some are beyond 2^53. */
-class Contents {
-  notes = new Set<string>();
-  cards = new Set<string>();
-  revlog = new Set<string>();
-  decks = new Set<string>();
-  configs = new Set<string>();
-  /** Id to number of fields and templates. */
-  notetypes = new Map<string, readonly [fields: number, templates: number]>();
-
-  copy(): Contents {
-    const copy = new Contents();
-    for (const key of ['notes', 'cards', 'revlog', 'decks', 'configs'] as const) copy[key] = new Set(this[key]);
-    copy.notetypes = new Map(this.notetypes);
-    return copy;
-  }
-
-  /** What a device that has everything sends with `sanityCheck2`. */
-  counts(): Json {
-    const { notes, cards, revlog, notetypes, decks, configs } = this;
-    return [[0, 0, 0], cards.size, notes.size, revlog.size, 0, notetypes.size, decks.size, configs.size];
-  }
-}
-
 /** Files for full uploads. */
 export interface Uploads {
   readonly good: readonly Uint8Array[];
@@ -75,7 +51,6 @@ export function* rawHistory(random: Random, uploads: Uploads, syncs: number, clo
         odd: 3,
         media: 3,
         download: 0.5,
-        legacyDownload: 0.3,
         upload: 0.4,
         badUpload: 0.3,
         nextDay: 0.5,
@@ -91,7 +66,7 @@ export function* rawHistory(random: Random, uploads: Uploads, syncs: number, clo
         for (let steps = random.integer(1, 4); steps > 0; steps--) yield writer.step(...mediaStep(random));
         break;
       case 'download':
-        yield writer.step('sync/download', '{"_pad":null}');
+        yield writer.step('sync/download', emptyBody);
         break;
       case 'upload':
         yield* writer.begin(random.pick(uploads.good));
@@ -105,12 +80,10 @@ export function* rawHistory(random: Random, uploads: Uploads, syncs: number, clo
     }
   }
   yield* writer.readAll();
-  yield writer.step('sync/download', '{"_pad":null}');
+  yield writer.step('sync/download', emptyBody);
   // The official server rewrites its own collection for this, and back again, renaming by chance: nothing may follow.
   yield writer.step('sync/download', '', { dress: 'legacy' });
 }
-
-const metaBody = '{"v":11,"cv":"anki,26.09.3 (test),linux"}';
 
 /** Ends a sync before its time. */
 class SyncOver extends Error {}
@@ -118,18 +91,19 @@ class SyncOver extends Error {}
 class RawWriter {
   readonly #random: Random;
   readonly #clock: { nowMs: number };
+  readonly #messages: MessageMaker;
   /** Three devices, known by what they have seen. */
   readonly #seen = [0, 0, 0];
   #contents = new Contents();
   #usn = 0;
-  #conf: Json = null;
-  #crt: Json = null;
+  #config: { readonly conf: Json; readonly crt: Json } = { conf: null, crt: null };
   #keys = 0;
   #key = '';
 
   constructor(random: Random, clock: { nowMs: number }) {
     this.#random = random;
     this.#clock = clock;
+    this.#messages = new MessageMaker(random);
   }
 
   step(path: string, body: string | Uint8Array, options: Partial<Omit<RawStep, 'path' | 'body'>> = {}): RawStep {
@@ -141,6 +115,7 @@ class RawWriter {
   *begin(collection: Uint8Array): RawHistory {
     yield this.step('sync/upload', collection, { sessionKey: this.#newKey() });
     yield* this.readAll();
+    this.#messages.meet(this.#contents);
     this.#seen.fill(this.#usn);
   }
 
@@ -150,25 +125,16 @@ class RawWriter {
     this.#key = this.#newKey();
     this.#usn = Number(asObject((yield this.step('sync/meta', metaBody)).json, 'meta').usn);
     yield this.step('sync/start', '{"minUsn":0,"lnewer":false,"graves":null}');
-    const answer = (yield this.step('sync/applyChanges', '{"changes":{"models":[],"decks":[[],[]],"tags":[]}}')).json;
-    const { models, decks, conf, crt } = asObject(answer, 'changes');
-    for (const model of asList(models, 'models')) {
-      const { id, flds, tmpls } = asObject(model, 'notetype');
-      contents.notetypes.set(idText(id), [asList(flds, 'flds').length, asList(tmpls, 'tmpls').length]);
-    }
-    const [deckList, configList] = asList(decks, 'decks');
-    for (const deck of asList(deckList, 'decks')) contents.decks.add(idText(asObject(deck, 'deck').id));
-    for (const config of asList(configList, 'configs')) contents.configs.add(idText(asObject(config, 'config').id));
+    const { json } = yield this.step('sync/applyChanges', smallestBodies.applyChanges ?? '');
+    contents.addChanges(json ?? null);
+    const { conf, crt } = asObject(json, 'changes');
     for (let done = false; !done; ) {
-      const chunk = asObject((yield this.step('sync/chunk', '{"_pad":null}')).json, 'chunk');
-      for (const kind of ['notes', 'cards', 'revlog'] as const) {
-        for (const row of asList(chunk[kind] ?? [], kind)) contents[kind].add(idText(asList(row, 'row')[0]));
-      }
-      done = chunk.done === true;
+      const chunk = (yield this.step('sync/chunk', emptyBody)).json ?? null;
+      contents.addChunk(chunk);
+      done = asObject(chunk, 'chunk').done === true;
     }
-    yield this.step('sync/abort', '{"_pad":null}');
-    this.#conf = conf ?? null;
-    this.#crt = crt ?? null;
+    yield this.step('sync/abort', emptyBody);
+    this.#config = { conf: conf ?? null, crt: crt ?? null };
     this.#contents = contents;
   }
 
@@ -185,13 +151,13 @@ class RawWriter {
       const start = {
         minUsn: clientUsn,
         lnewer: clientIsNewer,
-        graves: this.#random.pick<Json>([null, this.#graves(0.1)]),
+        graves: this.#random.pick<Json>([null, this.#messages.graves(0.1)]),
       };
-      yield* this.#send('start', start, () => forget(working, start.graves));
+      yield* this.#send('start', start, () => working.forget(start.graves));
       yield* this.#inDisorder();
       for (let count = this.#random.integer(0, 2); count > 0; count--) {
-        const graves = this.#graves(0.5);
-        yield* this.#send('applyGraves', { chunk: graves }, () => forget(working, graves));
+        const graves = this.#messages.graves(0.5);
+        yield* this.#send('applyGraves', { chunk: graves }, () => working.forget(graves));
       }
       const rest = [() => this.#changes(working, clientIsNewer), () => this.#chunks(), () => this.#objects(working)];
       // Clients keep this order; servers do not ask for it.
@@ -211,7 +177,7 @@ class RawWriter {
    * fails at the sanity check.
    */
   *oddSync(): RawHistory {
-    const message = this.#oddMessage();
+    const message = this.#messages.odd(this.#occasion(this.#contents), this.#config);
     let client: Json = [[0, 0, 0], 0, 0, 0, 0, 0, 0, 0];
     for (const _attempt of [1, 2]) {
       this.#key = this.#newKey();
@@ -220,37 +186,22 @@ class RawWriter {
       const taken = (yield this.step(message.path, message.body, { isOdd: true })).status === 200;
       const answer = taken ? (yield this.step('sync/sanityCheck2', JSON.stringify({ client }))).json : undefined;
       const { status, s: counts } = asObject(answer ?? {}, 'sanity check');
-      if (status === 'ok') yield this.step('sync/finish', '{"_pad":null}');
-      else yield this.step('sync/abort', '{"_pad":null}');
+      if (status === 'ok') yield this.step('sync/finish', emptyBody);
+      else yield this.step('sync/abort', emptyBody);
       if (status !== 'bad' || counts === null) break;
       client = counts ?? null;
     }
     yield* this.readAll();
   }
 
-  /** An ordinary message with one value changed, or taken out. */
-  #oddMessage(): { path: string; body: string } {
-    const working = this.#contents.copy();
-    const messages: Readonly<Record<string, () => Json>> = {
-      applyChanges: () => ({ changes: this.#smallObjects(working, this.#random.chance(0.3)).message }),
-      applyChunk: () => ({ chunk: this.#chunk(working, true) }),
-      applyGraves: () => ({ chunk: this.#graves(0.5) }),
-    };
-    const method = this.#random.weighted({ applyChanges: 6, applyChunk: 4, applyGraves: 1 });
-    return {
-      path: `sync/${method}`,
-      body: JSON.stringify(odd(this.#random, messages[method]?.() ?? null, { except: treatedDifferently, rows })),
-    };
-  }
-
   *#changes(working: Contents, clientIsNewer: boolean): RawHistory {
-    const changes = this.#smallObjects(working, clientIsNewer);
-    yield* this.#send('applyChanges', { changes: changes.message }, changes.remember);
+    const changes = this.#messages.changes(this.#occasion(working), clientIsNewer ? this.#config : undefined);
+    yield* this.#send('applyChanges', { changes }, () => working.addChanges(changes));
   }
 
   *#chunks(): RawHistory {
     for (let done = false; !done && !this.#random.chance(0.03); ) {
-      const answer = yield this.step('sync/chunk', '{"_pad":null}');
+      const answer = yield this.step('sync/chunk', emptyBody);
       if (answer.status !== 200) throw new SyncOver();
       done = asObject(answer.json, 'chunk').done === true;
     }
@@ -258,8 +209,10 @@ class RawWriter {
 
   *#objects(working: Contents): RawHistory {
     for (let count = this.#random.integer(1, 2); count > 0; count--) {
-      const chunk = this.#chunk(working, count === 1);
-      yield* this.#send('applyChunk', { chunk }, () => remember(working, chunk));
+      const isLarge = this.#random.chance(0.02);
+      const occasion = this.#occasion(working);
+      const chunk = isLarge ? this.#messages.largeChunk(occasion) : this.#messages.chunk(occasion, count === 1);
+      yield* this.#send('applyChunk', { chunk }, () => working.addChunk(chunk));
     }
   }
 
@@ -269,10 +222,10 @@ class RawWriter {
     const client = right ? working.counts() : [[0, 0, 0], working.cards.size + 1, 0, 0, 0, 0, 0, 0];
     const { json } = yield this.step('sync/sanityCheck2', JSON.stringify({ client }));
     if (json === undefined || asObject(json, 'answer').status !== 'ok' || this.#random.chance(0.05)) {
-      yield this.step('sync/abort', '{"_pad":null}');
+      yield this.step('sync/abort', emptyBody);
       return;
     }
-    const finished = yield this.step('sync/finish', '{"_pad":null}');
+    const finished = yield this.step('sync/finish', emptyBody);
     if (finished.status !== 200) return;
     this.#contents = working;
     this.#seen[device] = this.#usn + 1;
@@ -282,8 +235,8 @@ class RawWriter {
   *#send(method: string, body: Json, then: () => void): RawHistory {
     const answer = yield this.step(`sync/${method}`, JSON.stringify(body));
     if (answer.status === 200) return then();
-    yield this.step('sync/chunk', '{"_pad":null}'); // Nothing is left of the sync: this is refused, too.
-    yield this.step('sync/abort', '{"_pad":null}');
+    yield this.step('sync/chunk', emptyBody); // Nothing is left of the sync: this is refused, too.
+    yield this.step('sync/abort', emptyBody);
     throw new SyncOver();
   }
 
@@ -315,155 +268,36 @@ class RawWriter {
         yield this.step(`sync/${method}`, this.#random.pick(unreadableBodies));
         return;
       case 'chunk':
-        yield this.step('sync/chunk', '{"_pad":null}');
+        yield this.step('sync/chunk', emptyBody);
         return;
       case 'media':
         yield this.step(...mediaStep(this.#random));
         return;
       case 'abort':
-        yield this.step('sync/abort', '{"_pad":null}');
+        yield this.step('sync/abort', emptyBody);
         break;
       case 'lateAbort':
         // A client whose user cancels has a new key by then.
-        yield this.step('sync/abort', '{"_pad":null}', { sessionKey: foreign, afterMs: 60_000 });
+        yield this.step('sync/abort', emptyBody, { sessionKey: foreign, afterMs: 60_000 });
         break;
       case 'start':
         yield this.step('sync/start', `{"minUsn":${this.#usn},"lnewer":true}`, { sessionKey: foreign });
         yield this.step(`sync/${method}`, smallestBodies[method] ?? '{}');
-        yield this.step('sync/abort', '{"_pad":null}', { sessionKey: foreign });
+        yield this.step('sync/abort', emptyBody, { sessionKey: foreign });
         break;
       case 'download':
-        yield this.step('sync/download', '{"_pad":null}', { sessionKey: foreign });
+        yield this.step('sync/download', emptyBody, { sessionKey: foreign });
         break;
     }
     yield this.step(`sync/${method}`, smallestBodies[method] ?? '{}');
     throw new SyncOver();
   }
 
-  get #making(): make.Making {
-    return { random: this.#random, nowSecs: Math.floor(this.#clock.nowMs / 1000), usn: this.#usn };
-  }
-
-  #graves(probability: number): Json {
-    const some = (ids: readonly Json[]) => (this.#random.chance(probability) ? this.#random.some(ids, 3) : []);
-    const { cards, notes, decks } = this.#ids();
-    // The default deck cannot be deleted by any client.
-    return { cards: some(cards), notes: some(notes), decks: some(decks.filter((id) => id !== 1)) };
-  }
-
-  #smallObjects(working: Contents, clientIsNewer: boolean) {
-    const random = this.#random;
-    const making = this.#making;
-    const { decks, configs, notetypes } = this.#ids();
-    const models = random.some(notetypes, 2).map((id) => {
-      const [fields, templates] = working.notetypes.get(idText(id)) ?? [random.integer(1, 3), random.integer(1, 2)];
-      return make.notetype(making, id, random.chance(0.03) ? fields + 1 : fields, templates);
-    });
-    const deckList = random
-      .some(decks, 4)
-      .map((id) =>
-        random.chance(0.7) || id === 1
-          ? make.normalDeck(making, id, random.pick(configs))
-          : make.filteredDeck(making, id),
-      );
-    const configList = random.some(configs, 2).map((id) => make.deckConfig(making, id));
-    const message: make.WritableObject = { models, decks: [deckList, configList], tags: make.tagNames(making) };
-    if (clientIsNewer)
-      Object.assign(message, {
-        conf: { ...asObject(this.#conf ?? {}, 'conf'), ...make.configKeys(making) },
-        crt: this.#crt,
-      });
-    const remember = () => {
-      for (const { id, flds, tmpls } of models) {
-        const known = working.notetypes.get(idText(id));
-        if (!known) working.notetypes.set(idText(id), [asList(flds, 'flds').length, asList(tmpls, 'tmpls').length]);
-      }
-      for (const { id } of deckList) working.decks.add(idText(id));
-      for (const { id } of configList) working.configs.add(idText(id));
-    };
-    return { message, remember };
-  }
-
-  #chunk(working: Contents, done: boolean): Json {
-    const random = this.#random;
-    const making = this.#making;
-    const { notes, cards, decks, revlog } = this.#ids();
-    const known = [...working.notetypes];
-    return {
-      done,
-      revlog: random.some(revlog, 4).map((id) => make.revlogRow(making, id, random.pick(cards))),
-      cards: random.some(cards, 8).map((id) => make.cardRow(making, id, random.pick(notes), random.pick(decks))),
-      notes: random.some(notes, 5).map((id) => {
-        const [notetypeId, [fields]] = random.pick(known);
-        const wrong = random.chance(0.01);
-        const type = random.chance(0.01) ? 4 : idOf(notetypeId);
-        return make.noteRow(making, id, type, wrong ? fields + 1 : fields);
-      }),
-    };
-  }
-
-  /** Ids that objects of all devices share: some that the collection had, some new. */
-  #ids() {
-    const { notes, cards, revlog, decks, configs, notetypes } = this.#contents;
-    const mixed = (present: Iterable<string>, fresh: readonly Json[]): readonly Json[] => [
-      ...[...present].sort().slice(0, 6).map(idOf),
-      ...fresh,
-    ];
-    const series = (from: number, count: number) => Array.from({ length: count }, (_, index) => from + index);
-    return {
-      notes: mixed(notes, [...series(1500000000001, 5), exactInteger(9007199254740993n)]),
-      cards: mixed(cards, [...series(1500000000101, 9), exactInteger(9223372036854775807n)]),
-      revlog: mixed(revlog, series(1500000000201, 9)),
-      decks: mixed(decks, [...series(1500000000301, 6), 1]),
-      configs: mixed(configs, [...series(1500000000401, 3), 1]),
-      notetypes: mixed([...notetypes.keys()], series(1500000000501, 2)),
-    };
+  #occasion(contents: Contents): Occasion {
+    return { nowMs: this.#clock.nowMs, usn: this.#usn, contents };
   }
 
   #newKey(): string {
     return `k${(++this.#keys).toString(36)}`;
   }
-}
-
-const smallestBodies: Readonly<Record<string, string>> = {
-  applyGraves: '{"chunk":{"cards":[],"notes":[],"decks":[]}}',
-  applyChanges: '{"changes":{"models":[],"decks":[[],[]],"tags":[]}}',
-  chunk: '{"_pad":null}',
-  applyChunk: '{"chunk":{"done":true}}',
-  sanityCheck2: '{"client":[[0,0,0],0,0,0,0,0,0,0]}',
-  finish: '{"_pad":null}',
-};
-
-/**
- * Values that this server may keep in another way than the official one: numbers that old clients send with fractions are
- * cut to the bounds of their column and not wrapped around, and the extra data of a card stay as they are.
- */
-const treatedDifferently = /^chunk\/(?:cards\/\d+\/(?:4|8|9|14|17)|revlog\/\d+\/[4-7])$/;
-
-/** Reviews may be shorter by one value, which would put others into the places above. */
-const rows = /^chunk\/revlog\/\d+$/;
-
-/** Refused for every method. Without arguments this server is content with any JSON, unlike the official one. */
-const unreadableBodies = ['{', '', '{"chunk":3,', '{"client":[[0,0,0],0]} and more', '{"a":"\\ud800', '\ufeff{}'];
-
-function forget(contents: Contents, graves: Json): void {
-  if (graves === null) return;
-  for (const kind of ['notes', 'cards', 'decks'] as const) {
-    for (const id of asList(asObject(graves, 'graves')[kind], kind)) contents[kind].delete(idText(id));
-  }
-}
-
-function remember(contents: Contents, chunk: Json): void {
-  for (const kind of ['notes', 'cards', 'revlog'] as const) {
-    for (const row of asList(asObject(chunk, 'chunk')[kind], kind)) contents[kind].add(idText(asList(row, 'row')[0]));
-  }
-}
-
-function idText(id: Json | undefined): string {
-  return JSON.stringify(id ?? null);
-}
-
-function idOf(text: string): Json {
-  const id = BigInt(text);
-  return BigInt.asIntN(53, id) === id ? Number(id) : exactInteger(id);
 }

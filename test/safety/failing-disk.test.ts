@@ -8,8 +8,8 @@ import { skipWithoutFaults } from '../support/faults/faults-library.ts';
 import { RawStatusError } from '../support/raw-client.ts';
 import { type Server, startServer } from '../support/server.ts';
 import { checkModel } from './account-checks.ts';
+import { fastFolder } from './fast-folder.ts';
 import { Dice, isLong, seedOf } from './random.ts';
-import { fastFolder } from './recording.ts';
 import {
   download,
   type Model,

@@ -5,7 +5,8 @@ import { digestOf, type FolderContent, layDown, type Survival } from '../support
 import { describeRecord } from '../support/faults/trace.ts';
 import { startServer } from '../support/server.ts';
 import { checkAccount } from './account-checks.ts';
-import { type AccountState, describeCut, fastFolder, possibleStates, type Recording } from './recording.ts';
+import { fastFolder } from './fast-folder.ts';
+import { type AccountState, describeCut, possibleStates, type Recording } from './recording.ts';
 
 /** A moment at which everything stops, and what is left then. */
 export interface Cut {

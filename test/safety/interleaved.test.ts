@@ -3,6 +3,7 @@ import { readdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { RawClient } from '../support/raw-client.ts';
+import { fastFolder } from './fast-folder.ts';
 import {
   type CollectionRequest,
   type CollectionState,
@@ -18,7 +19,6 @@ import { InProcessServer } from './histories/in-process.ts';
 import { type Asked, statesAfter } from './histories/interleavings.ts';
 import { changesOf, type MediaModel, type MediaRequest, mediaStep, mediaText } from './histories/media-model.ts';
 import { Dice, isLong, seedOf } from './random.ts';
-import { fastFolder } from './recording.ts';
 import { type UploadFile, uploadFile } from './script.ts';
 import { stateOfBytes } from './stored-state.ts';
 import { mediaZip, SyncDevice, sanityList } from './sync-device.ts';

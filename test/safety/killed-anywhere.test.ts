@@ -15,9 +15,10 @@ import { skipWithoutFaults } from '../support/faults/faults-library.ts';
 import type { TraceRecord } from '../support/faults/trace.ts';
 import { startServer } from '../support/server.ts';
 import { checkModel } from './account-checks.ts';
+import { fastFolder } from './fast-folder.ts';
 import { type Cut, checkCuts } from './image-checks.ts';
 import { Dice, isLong, seedOf } from './random.ts';
-import { fastFolder, type Recording, record } from './recording.ts';
+import { type Recording, record } from './recording.ts';
 import { lifeOfAnAccount, nothing } from './script.ts';
 import { SyncDevice } from './sync-device.ts';
 

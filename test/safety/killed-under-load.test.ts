@@ -5,8 +5,8 @@ import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Server, startServer } from '../support/server.ts';
 import { checkModel } from './account-checks.ts';
+import { fastFolder } from './fast-folder.ts';
 import { Dice, isLong, seedOf } from './random.ts';
-import { fastFolder } from './recording.ts';
 import {
   download,
   type Model,

@@ -1,11 +1,11 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { rmSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DiskImage } from '../support/faults/disk-image.ts';
-import { CHANGING_CALLS, Faults } from '../support/faults/faults.ts';
+import { Faults } from '../support/faults/faults.ts';
 import type { TraceRecord } from '../support/faults/trace.ts';
 import { startServer } from '../support/server.ts';
+import { fastFolder } from './fast-folder.ts';
 import type { Operation } from './script.ts';
 import { type StoredState, stateOfFolder } from './stored-state.ts';
 import { type MediaState, mediaAfter, SyncDevice } from './sync-device.ts';
@@ -34,15 +34,6 @@ export interface Recording {
   readonly image: DiskImage;
   readonly trace: readonly TraceRecord[];
   readonly steps: readonly Step[];
-}
-
-/** A folder on a fast disk where there is one: faults and order are the same everywhere, the time for a sync is not. */
-export function fastFolder(prefix: string): string {
-  try {
-    return mkdtempSync(path.join('/dev/shm', prefix));
-  } catch {
-    return mkdtempSync(path.join(tmpdir(), prefix));
-  }
 }
 
 /** Runs the operations against a new server, one after the other. The trace begins before the server starts. */
@@ -124,5 +115,3 @@ export function describeCut({ steps, trace }: Recording, cut: number): string {
   const isDone = step !== undefined && cut >= step.acknowledged ? ', acknowledged' : '';
   return `after ${cut} of ${trace.length} records, ${where}${isDone}`;
 }
-
-export { CHANGING_CALLS };

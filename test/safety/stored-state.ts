@@ -61,16 +61,17 @@ async function inTemporaryFolder<Result>(use: (folder: string) => Promise<Result
 
 const UNSTABLE_COLUMNS = new Set(['col.mod', 'col.usn', 'col.ls']);
 
-function stateOfFile(file: string): Promise<StoredState> {
+/** Reads a collection file that nobody has open. What lies beside it is taken in. */
+export function stateOfFile(file: string): Promise<StoredState> {
   return withUnicaseDatabase(file, (db) => {
     const tables: Record<string, readonly string[]> = {};
     const names = db.selectValues("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'");
     for (const table of names.map(String)) {
       const columns = db.selectValues('SELECT name FROM pragma_table_info(?)', [table]).map(String);
       const kept = columns.filter((column) => !UNSTABLE_COLUMNS.has(`${table}.${column}`.toLowerCase()));
-      const list = kept.map((column) => `quote("${column}")`).join(', ');
+      const list = kept.map((column) => `quote(${quoted(column)})`).join(', ');
       tables[table] = db
-        .selectArrays(`SELECT ${list} FROM "${table}"`)
+        .selectArrays(`SELECT ${list} FROM ${quoted(table)}`)
         .map((row) => row.join(' '))
         .sort();
     }
@@ -94,4 +95,8 @@ function stateOfFile(file: string): Promise<StoredState> {
       notetype: { id: Number(notetype[0]), fields: Number(notetype[1]) },
     };
   });
+}
+
+function quoted(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`;
 }

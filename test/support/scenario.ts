@@ -118,6 +118,7 @@ function isWanted(version: ClientVersion): boolean {
 }
 
 function runCases(topic: string, cases: readonly Case[]): void {
+  if (cases.length === 0) return; // Nothing here is for the clients that are wanted.
   describe(topic, { concurrency: scenariosAtOnceMax }, () => {
     let server: Server | undefined;
     before(async () => {
