@@ -71,6 +71,7 @@ export class Lanes implements Dispatcher, LaneAccess {
 
   async close(): Promise<void> {
     this.safekeeping.close();
+    await this.#drain();
     const threads = this.#pool.runningCollectionThreads();
     const closed = await Promise.all(threads.map((thread) => thread.call('closeAll', undefined as never)));
     for (const folder of closed.flatMap(({ needCheckIn }) => needCheckIn)) {
@@ -79,6 +80,12 @@ export class Lanes implements Dispatcher, LaneAccess {
         .catch((error: unknown) => this.#report(folder, 'Cannot check the collection in; the next start will', error));
     }
     await this.#pool.stop();
+  }
+
+  /** Waits for what runs or waits in any lane, such as a check in behind an answer that was just given. */
+  async #drain(): Promise<void> {
+    const queues = [...this.#lanes.values()].flatMap((lane) => [lane.collection, lane.media]);
+    await Promise.all(queues.map((queue) => queue.run(async () => {})));
   }
 
   async #collection(message: Message): Promise<Answer> {
@@ -126,11 +133,28 @@ export class Lanes implements Dispatcher, LaneAccess {
     return this.#lane(folder).collection.run(async () => {
       const thread = this.#pool.threadOf(folder.user);
       const done = await this.#prepared(folder, () => thread.call('beginDownload', { folder, sessionKey }));
+      if (done.byteLength !== undefined) await this.#refuseIfDamaged(folder);
       if (dress === 'modern' && done.byteLength !== undefined) {
         return { kind: 'file', path: folder.collection, byteLength: done.byteLength, afterwards: 'release' };
       }
       return this.#privateCopy(folder, done.byteLength !== undefined, dress === 'legacy');
     });
+  }
+
+  /** The device throws its own collection away for this one, which stands still. */
+  async #refuseIfDamaged(folder: UserFolder): Promise<void> {
+    try {
+      const damage = await this.#pool.heavy('damageIn', { path: folder.collection });
+      if (damage === undefined) return;
+      this.#log.error(
+        { user: folder.user, path: folder.collection, damage },
+        `The stored collection is damaged; see anki-sync-server verify ${folder.user}`,
+      );
+      throw new SyncError('serverFault', `Cannot send the collection ${folder.collection}, it is damaged: ${damage}`);
+    } catch (error) {
+      await this.#endDownload(folder);
+      throw error;
+    }
   }
 
   /** A copy for one download: of the main file when it stands still, else of the committed state. */

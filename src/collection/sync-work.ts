@@ -15,8 +15,8 @@ export class SyncWork {
   readonly session: SyncSession;
   readonly sql: Statements;
   readonly counts: RowCounts;
-  /** Seconds; `mtime` of objects that the server itself changes. */
-  readonly nowSecs: number;
+  /** Time of the running message, seconds: `mtime` of objects that the server itself changes. */
+  nowSecs: number;
   readonly notetypeShapes = new Map<string, NotetypeShape | undefined>();
   readonly #file: CollectionFile;
   #names: { decks?: NameIndex; notetypes?: NameIndex; tags?: NameIndex } = {};

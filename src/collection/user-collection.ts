@@ -110,6 +110,7 @@ export class UserCollection implements Disposable {
     if (claim.kind === 'refuse') throw new SyncError('syncConflict', `Cannot go on with the sync: ${claim.reason}`);
     if (this.#work === undefined) throw new Error('A claimed session has no work');
     claim.session.lastSeenMs = nowMs;
+    this.#work.nowSecs = Math.floor(nowMs / 1000);
     return this.#work;
   }
 

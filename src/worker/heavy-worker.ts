@@ -7,6 +7,7 @@ import { copyCollection, type Packing, packCopy, packPending } from '../backup/p
 import { prepareRestore, type Restorable } from '../backup/restore.ts';
 import { checkIn } from '../collection/check-in.ts';
 import type { Preparation } from '../collection/collection-file.ts';
+import { damageIn } from '../collection/damage-in.ts';
 import { makeSchema11Snapshot } from '../collection/legacy-snapshot.ts';
 import { createCollection } from '../collection/new-collection.ts';
 import { type CollectionFacts, readFacts } from '../collection/stored-file.ts';
@@ -37,6 +38,8 @@ export interface HeavyCalls {
   checkCopy(argument: { copy: string }): Promise<Checked>;
   /** Can the backup be unpacked, and does it hold what it says? */
   checkBackup(argument: { folder: UserFolder; backup: string }): Promise<Checked>;
+  /** See the function of that name. */
+  damageIn(argument: { path: string }): Promise<string | undefined>;
   /** Reads the facts of a collection that nobody changes meanwhile. */
   readFacts(argument: { path: string }): Promise<CollectionFacts>;
   /** Compares the media folder with the index. */
@@ -68,6 +71,7 @@ serveCalls<HeavyCalls>({
   prepareRestore: ({ folder, backup }) => prepareRestore(folder, backup),
   checkCopy: ({ copy }) => checkCopy(copy),
   checkBackup: ({ folder, backup }) => checkBackup(folder, backup),
+  damageIn: async ({ path: file }) => damageIn(file),
   readFacts: async ({ path: file }) => readFacts(file),
   compareMedia: ({ folder, files }) => compareMedia(folder, files),
   makeSchema11Snapshot: ({ source, target }) => makeSchema11Snapshot(source, target),

@@ -52,8 +52,12 @@ test(`${messagesWanted} half-valid messages are merged or refused, and the colle
     const message = dice.pick(seeds);
     const body = dice.chance(0.8) ? mutator.json(message.body) : message.body;
     const startedMs = performance.now();
+    const before = session.collection.summary();
     try {
-      if (answer(session, { ...message, body: body as never }) === 'refused') refused += 1;
+      if (answer(session, { ...message, body: body as never }) === 'refused') {
+        refused += 1;
+        assert.deepEqual(session.collection.summary(), before, 'a refused message changes nothing');
+      }
     } catch (error) {
       const what = `seed ${seed}, message ${count}: ${message.method} ${JSON.stringify(body).slice(0, 3000)}`;
       throw new Error(`${what}: ${error instanceof Error ? error.stack : error}`, { cause: error });
