@@ -7,11 +7,21 @@ import { damageOf } from './stored-file.ts';
 const cacheKiB = 8 * 1024;
 
 /**
- * Is a collection that nobody changes meanwhile fit to be sent to a device that throws its own away for it? What is wrong,
- * or undefined. Every page of the tables that grow is read; the small ones with names, which need Anki's collation, are
- * read by every sync anyway. The file stays as it is. About a second for 500 MB: for the thread for heavy work.
+ * Is a canonical collection that nobody changes meanwhile fit to be sent to a device that throws its own away for it?
+ * What is wrong, or undefined. Every page of its tables is read. The file stays as it is, and others may have it open.
+ * About a second for 500 MB: for the thread for heavy work.
  */
-export function damageIn(file: string): string | undefined {
+export async function damageIn(file: string): Promise<string | undefined> {
+  try {
+    return damageInBigTables(file) ?? (await damageInUnicaseTables(file));
+  } catch (error) {
+    const damage = damageOf(error);
+    if (damage === undefined) throw error;
+    return damage;
+  }
+}
+
+function damageInBigTables(file: string): string | undefined {
   // Immutable: without locks, and without files beside it.
   const db = new DatabaseSync(new URL(`${pathToFileURL(file).href}?immutable=1`), { readOnly: true });
   try {
@@ -23,11 +33,19 @@ export function damageIn(file: string): string | undefined {
       if (found !== 'ok') return `${name}: ${found}`;
     }
     return undefined;
-  } catch (error) {
-    const damage = damageOf(error);
-    if (damage === undefined) throw error;
-    return damage;
   } finally {
     db.close();
   }
+}
+
+/** The small tables with names, by an SQLite that has the collation. */
+async function damageInUnicaseTables(file: string): Promise<string | undefined> {
+  const { withUnicaseReader } = await import('./wasm/unicase-database.ts');
+  return withUnicaseReader(file, (db) => {
+    for (const name of UNICASE_TABLES) {
+      const found = db.selectValue(`PRAGMA integrity_check(${quoteName(name)})`);
+      if (found !== 'ok') return `${name}: ${found}`;
+    }
+    return undefined;
+  });
 }

@@ -71,7 +71,7 @@ serveCalls<HeavyCalls>({
   prepareRestore: ({ folder, backup }) => prepareRestore(folder, backup),
   checkCopy: ({ copy }) => checkCopy(copy),
   checkBackup: ({ folder, backup }) => checkBackup(folder, backup),
-  damageIn: async ({ path: file }) => damageIn(file),
+  damageIn: ({ path: file }) => damageIn(file),
   readFacts: async ({ path: file }) => readFacts(file),
   compareMedia: ({ folder, files }) => compareMedia(folder, files),
   makeSchema11Snapshot: ({ source, target }) => makeSchema11Snapshot(source, target),

@@ -1,3 +1,4 @@
+import { pathToFileURL } from 'node:url';
 import type { Database, Sqlite3Static } from '@sqlite.org/sqlite-wasm';
 import { compareUnicaseBytes } from './byte-collation.ts';
 import { installNodeVfs, NODE_VFS } from './node-vfs.ts';
@@ -12,13 +13,24 @@ let lastDiskError: unknown;
  * The WebAssembly build of SQLite (25 ms, 20 MB) is loaded at the first call and kept: only for threads that do heavy
  * work. Errors of SQLite carry what the disk said as their cause.
  */
-export async function withUnicaseDatabase<Result>(file: string, body: (db: Database) => Result): Promise<Result> {
+export function withUnicaseDatabase<Result>(file: string, body: (db: Database) => Result): Promise<Result> {
+  return withDatabase(file, 'alone', body);
+}
+
+/** The same, to read a file that others may have open, but that nobody changes meanwhile and beside which nothing lies. */
+export function withUnicaseReader<Result>(file: string, body: (db: Database) => Result): Promise<Result> {
+  return withDatabase(file, 'reading', body);
+}
+
+type Access = 'alone' | 'reading';
+
+async function withDatabase<Result>(file: string, access: Access, body: (db: Database) => Result): Promise<Result> {
   loading ??= load();
   const sqlite3 = await loading;
   lastDiskError = undefined;
   let db: Database | undefined;
   try {
-    db = openDatabase(sqlite3, file);
+    db = openDatabase(sqlite3, file, access);
     return body(db);
   } catch (error) {
     if (lastDiskError === undefined || !(error instanceof Error)) throw error;
@@ -38,9 +50,13 @@ async function load(): Promise<Sqlite3Static> {
   return sqlite3;
 }
 
-function openDatabase(sqlite3: Sqlite3Static, file: string): Database {
+function openDatabase(sqlite3: Sqlite3Static, file: string, access: Access): Database {
   const { capi, oo1, wasm } = sqlite3;
-  const db = new oo1.DB({ filename: file, flags: 'w', vfs: NODE_VFS });
+  const db =
+    access === 'alone'
+      ? new oo1.DB({ filename: file, flags: 'w', vfs: NODE_VFS })
+      : // Immutable: nothing is made, read or removed beside the file.
+        new oo1.DB({ filename: `${pathToFileURL(file).href}?immutable=1`, flags: 'r', vfs: NODE_VFS });
   try {
     // Exclusive first: the VFS has no shared memory, and this is how SQLite learns to do without.
     db.exec('PRAGMA locking_mode=EXCLUSIVE; PRAGMA cache_size=-8192');
