@@ -8,6 +8,10 @@ if (Number.parseInt(process.versions.node, 10) < nodeMajorMin) {
   process.exit(1);
 }
 
+// Type stripping takes time and memory at every start; this folder remembers its result, if it can be written.
+const { enableCompileCache } = await import('node:module');
+enableCompileCache(`${import.meta.dirname}/../.cache/compile`);
+
 const { currentSurroundings } = await import('./config.ts');
 const { runCommandLine } = await import('./cli/command-line.ts');
 const { userFolder } = await import('./user-folder.ts');

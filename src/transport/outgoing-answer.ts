@@ -1,8 +1,7 @@
-import { once } from 'node:events';
-import { createReadStream } from 'node:fs';
-import { rm } from 'node:fs/promises';
+import { type FileHandle, open, rm } from 'node:fs/promises';
 import type { ServerResponse } from 'node:http';
-import { pipeline } from 'node:stream/promises';
+import type { Writable } from 'node:stream';
+import { finished, pipeline } from 'node:stream/promises';
 import { promisify } from 'node:util';
 import { constants, createZstdCompress, zstdCompress, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import type { Answer, Dress } from '../protocol/message.ts';
@@ -37,22 +36,48 @@ export async function sendAnswer(answer: Answer, outgoing: Outgoing): Promise<vo
 }
 
 async function sendFile({ path, byteLength }: FileAnswer, outgoing: Outgoing): Promise<void> {
-  const file = createReadStream(path, { highWaterMark: streamPieceBytes });
-  try {
-    await once(file, 'ready'); // Before the status line: that it cannot be opened can still be told.
-    cutOffWhenSilent(outgoing);
-    const { response, dress } = outgoing;
-    const headers = headersOf(dress, byteLength);
-    if (dress === 'modern') {
-      response.writeHead(200, headers);
-      await pipeline(file, createZstdCompress({ chunkSize: streamPieceBytes, params: fileParams }), response);
-    } else {
-      response.writeHead(200, { ...headers, 'content-length': byteLength });
-      await pipeline(file, response);
-    }
-  } finally {
-    file.destroy();
+  await using file = await open(path); // Before the status line: that it cannot be opened can still be told.
+  cutOffWhenSilent(outgoing);
+  const { response, dress } = outgoing;
+  const headers = headersOf(dress, byteLength);
+  if (dress === 'modern') {
+    response.writeHead(200, headers);
+    const zstd = createZstdCompress({ chunkSize: streamPieceBytes, params: fileParams });
+    await Promise.all([pipeline(zstd, response), writeFileTo(file, zstd)]);
+  } else {
+    response.writeHead(200, { ...headers, 'content-length': byteLength });
+    await writeFileTo(file, response);
+    await finished(response);
   }
+}
+
+/**
+ * Writes a whole file, piece by piece through one buffer: new buffers for every piece pile up faster than they are
+ * collected, by tens of megabytes. Each piece has left the buffer when the next one is read.
+ */
+async function writeFileTo(file: FileHandle, target: Writable): Promise<void> {
+  const buffer = Buffer.allocUnsafeSlow(streamPieceBytes);
+  for (let position = 0; ; ) {
+    const { bytesRead } = await file.read(buffer, 0, buffer.length, position);
+    if (bytesRead === 0) break;
+    position += bytesRead;
+    await writePiece(target, buffer.subarray(0, bytesRead));
+  }
+  target.end();
+}
+
+/** Settles when the piece is no longer needed, rejects when the target is closed before. */
+function writePiece(target: Writable, piece: Buffer): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const closed = () => reject(target.errored ?? new Error('The client closed the connection'));
+    if (target.destroyed) return closed();
+    target.once('close', closed);
+    target.write(piece, (error) => {
+      target.off('close', closed);
+      if (error) reject(error);
+      else resolve();
+    });
+  });
 }
 
 /** Removes the copy that was streamed, or hands the live file back. */

@@ -19,7 +19,7 @@ import { fastFolder } from './fast-folder.ts';
 import { type Cut, checkCuts } from './image-checks.ts';
 import { Dice, isLong, seedOf } from './random.ts';
 import { type Recording, record } from './recording.ts';
-import { lifeOfAnAccount, nothing } from './script.ts';
+import { lifeOfAnAccount, nothing, undoing } from './script.ts';
 import { SyncDevice } from './sync-device.ts';
 
 const seed = seedOf(1);
@@ -30,7 +30,7 @@ let recorded: Promise<Recording> | undefined;
 
 /** One life of an account for all tests of this file. */
 function recording(): Promise<Recording> {
-  recorded ??= life.then(record);
+  recorded ??= life.then((operations) => record([...operations, ...undoing()]));
   return recorded;
 }
 
@@ -92,7 +92,7 @@ test('a server that dies of a signal at any of its file calls loses nothing that
 }, async (t) => {
   const steps = (await recording()).trace.filter(({ kind }) => kind !== 'send').length;
   const dice = new Dice(seed);
-  const deaths = isLong ? steps : 12;
+  const deaths = isLong ? steps : 8;
   const survived: string[] = [];
   for (let death = 1; death <= deaths; death++) {
     const at = isLong
@@ -119,7 +119,7 @@ async function dieAt(at: number, mode: 'die before' | 'die in'): Promise<string 
     for (const operation of await life) {
       possible = [model, operation.after(model)];
       try {
-        await operation.run(device);
+        await operation.run(device, server);
       } catch (error) {
         if (faults.hit === undefined) throw error;
         break;

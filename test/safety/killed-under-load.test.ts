@@ -28,16 +28,18 @@ const seed = seedOf(1);
 class BusyUser {
   readonly #dice: Dice;
   readonly #files: readonly UploadFile[];
+  readonly #server: Server;
   readonly #device: SyncDevice;
   #nextId: number;
   #needsDownload = false;
   possible: readonly Model[] = [nothing];
   acknowledged = 0;
 
-  constructor(dice: Dice, files: readonly UploadFile[], device: SyncDevice) {
+  constructor(dice: Dice, files: readonly UploadFile[], server: Server, user: string) {
     this.#dice = dice;
     this.#files = files;
-    this.#device = device;
+    this.#server = server;
+    this.#device = new SyncDevice(server.rawClient(user));
     this.#nextId = 1_500_000_000_000 + dice.integer(0, 1_000_000);
   }
 
@@ -49,7 +51,7 @@ class BusyUser {
       const operation = this.#next(model);
       this.possible = [model, operation.after(model)];
       try {
-        await operation.run(this.#device);
+        await operation.run(this.#device, this.#server);
       } catch (error) {
         if (isGone()) return;
         throw error;
@@ -94,7 +96,7 @@ test(`a server that is killed ${kills} times at random moments under load loses 
   try {
     await using server = await startServer({ kind: 'ours', base, users, passwords: 'plain' });
     const files = await Promise.all(['fresh-empty.anki2', 'non-ascii-names.anki2'].map(uploadFile));
-    const busy = users.map((user) => new BusyUser(dice, files, new SyncDevice(server.rawClient(user))));
+    const busy = users.map((user) => new BusyUser(dice, files, server, user));
     for (let kill = 1; kill <= kills; kill++) {
       await killWhileBusy(server, busy, dice.integer(5, 400));
       await server.start();

@@ -1,4 +1,5 @@
-import { rmSync } from 'node:fs';
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DiskImage } from '../support/faults/disk-image.ts';
@@ -8,7 +9,7 @@ import { startServer } from '../support/server.ts';
 import { fastFolder } from './fast-folder.ts';
 import type { Operation } from './script.ts';
 import { type StoredState, stateOfFolder } from './stored-state.ts';
-import { type MediaState, mediaAfter, SyncDevice } from './sync-device.ts';
+import { type MediaState, mediaAfter, SyncDevice, sha1Of } from './sync-device.ts';
 
 /** What an account holds between two operations. */
 export interface AccountState {
@@ -49,11 +50,13 @@ export async function record(operations: readonly Operation[]): Promise<Recordin
     const drafts: { operation: Operation; begins: number; ends: number; after: AccountState }[] = [];
     let media: MediaState = {};
     for (const operation of operations) {
+      const before = media;
       const begins = await quietRecords(faults);
-      await operation.run(device);
+      await operation.run(device, server);
       const ends = faults.records;
       await quietRecords(faults);
-      media = mediaAfter(media, operation.mediaChanges ?? []);
+      media = mediaOnDisk(path.join(base, user, 'media'));
+      if (operation.mediaChanges !== undefined) assert.deepEqual(media, mediaAfter(before, operation.mediaChanges));
       drafts.push({
         operation,
         begins,
@@ -75,10 +78,14 @@ export async function record(operations: readonly Operation[]): Promise<Recordin
   }
 }
 
+function mediaOnDisk(folder: string): MediaState {
+  return Object.fromEntries(readdirSync(folder).map((name) => [name, sha1Of(readFileSync(path.join(folder, name)))]));
+}
+
 /** Where the last answer between two places of a trace began to be sent. */
 function lastAnswer(trace: readonly TraceRecord[], begins: number, ends: number): number {
   let at = trace.slice(0, ends).findLastIndex(({ kind }) => kind === 'send');
-  if (at < begins) throw new Error('the trace has no answer');
+  if (at < begins) return ends; // It was no request.
   // Header and body of one answer follow each other.
   while (trace[at - 1]?.kind === 'send') at--;
   return at;

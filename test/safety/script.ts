@@ -1,5 +1,9 @@
+import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
+import { command } from '../backup/commands.ts';
+import { packedBackup } from '../backup/wait.ts';
+import type { Server } from '../support/server.ts';
 import { type StoredState, stateOfBytes } from './stored-state.ts';
 import { type Changes, type MediaChange, type MediaState, mediaAfter, type SyncDevice } from './sync-device.ts';
 
@@ -8,7 +12,7 @@ export interface Operation {
   readonly name: string;
   readonly kind: 'collection' | 'media';
   /** Rejects when the server refuses or dies. Repeating it is harmless, as it is for real clients. */
-  run(device: SyncDevice): Promise<void>;
+  run(device: SyncDevice, server: Server): Promise<void>;
   /** For `media`. */
   readonly mediaChanges?: readonly MediaChange[];
   /** What the account holds afterwards. */
@@ -74,6 +78,22 @@ export async function lifeOfAnAccount(): Promise<readonly Operation[]> {
       ['a.jpg', null],
       ['_b.css', null],
     ]),
+  ];
+}
+
+/** What the owner does whose device sent the wrong collection; then the device gets back what it had. */
+export function undoing(): readonly Operation[] {
+  const restore = async (_device: SyncDevice, server: Server) => {
+    const [user = ''] = server.users;
+    const replaced = await packedBackup(server, user, 'replaced');
+    const { code, stderr } = await command(server, 'restore', user, replaced, '--media');
+    assert.equal(code, 0, stderr);
+  };
+  return [
+    // It is seen by what lies on the disk: no client can tell.
+    { name: 'restore', kind: 'collection', run: restore, after: (before) => before },
+    download('full download after the restore'),
+    sync('normal sync after the restore', { noteIds: [firstId + 6] }),
   ];
 }
 

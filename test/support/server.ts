@@ -153,7 +153,7 @@ export class Server {
   }
 
   async #command(): Promise<readonly string[]> {
-    if (this.kind === 'ours') return [process.execPath, 'src/main.ts'];
+    if (this.kind === 'ours') return ['bin/anki-sync-server'];
     const client = await preparePythonEnv(newestClient);
     if (client.kind === 'missing') throw new Error(`the official server needs Anki ${newestClient}: ${client.reason}`);
     return [client.python, '-m', 'anki.syncserver'];
