@@ -8,6 +8,7 @@ import {
   type NotetypeTemplate,
   notetypeFromJson,
   notetypeToJson,
+  readNotetype,
 } from './format/notetype.ts';
 import { NotetypeConfigSchema } from './format/proto/collection_pb.ts';
 import { isNewsFor, replacesStoredObject } from './merge.ts';
@@ -22,14 +23,14 @@ export function notetypesSince(work: SyncWork, clientUsn: number): JsonObject[] 
   return work.sql
     .all('SELECT id, usn FROM notetypes NOT INDEXED ORDER BY id')
     .filter(([, usn]) => isNewsFor(clientUsn, Number(usn)))
-    .flatMap(([id]) => readNotetype(work, BigInt(id as ExactInteger)) ?? [])
+    .flatMap(([id]) => storedNotetype(work, BigInt(id as ExactInteger)) ?? [])
     .map(notetypeToJson);
 }
 
 /** Stores a notetype from a client, if it wins over the one that is here. */
 export function mergeNotetype(work: SyncWork, json: JsonValue): void {
-  const { id, mtimeSecs } = notetypeFromJson(json);
-  const stored = readNotetype(work, id);
+  const { id, mtimeSecs } = readNotetype(json); // One that is too old is skipped, whatever else is wrong with it.
+  const stored = storedNotetype(work, id);
   if (!replacesStoredObject(stored, mtimeSecs)) return;
   const incoming = notetypeFromJson(json, stored);
   if (stored !== undefined && !hasSameShape(stored, incoming)) {
@@ -64,7 +65,7 @@ function readShape(work: SyncWork, id: ExactInteger): NotetypeShape | undefined 
   };
 }
 
-function readNotetype(work: SyncWork, id: bigint): Notetype | undefined {
+function storedNotetype(work: SyncWork, id: bigint): Notetype | undefined {
   const row = work.sql.get('SELECT name, mtime_secs, usn, config FROM notetypes WHERE id = ?', id);
   if (row === undefined) return undefined;
   const [name, mtimeSecs, usn, config] = row;

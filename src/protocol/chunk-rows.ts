@@ -46,7 +46,7 @@ export function readCardRow(value: JsonValue): CardRow {
     int(row[3], 'ord of a card', 0, u16Max),
     typeof row[4] === 'bigint'
       ? int64(row[4], 'mtime of a card')
-      : whole(row[4], 'mtime of a card', -(2 ** 63), 2 ** 63),
+      : whole(row[4], 'mtime of a card', Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER),
     int(row[5], 'usn of a card', i32Min, i32Max),
     int(row[6], 'type of a card', 0, cardTypeMax),
     int(row[7], 'queue of a card', queueMin, queueMax),

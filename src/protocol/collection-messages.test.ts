@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type JsonObject, type JsonValue, stringifyJson } from '../collection/format/json.ts';
+import { JsonFloat, type JsonObject, type JsonValue, stringifyJson } from '../collection/format/json.ts';
 import { SyncError, type SyncErrorCode } from '../errors.ts';
 import { TestSession } from './testing/test-session.ts';
 
@@ -183,6 +183,26 @@ test('a notetype with another number of fields needs a full sync; with other con
     () => push(session, { changes: { models: [{ ...notetype, mod, flds: fields.slice(1) }] } }),
     refusedWith('collectionInconsistent', /takes a full sync/),
   );
+});
+
+test('a notetype that is older than the stored one is skipped, whatever is wrong with it', () => {
+  using session = new TestSession('rich.anki2');
+  const models = pullAll(session).changes['models'] as JsonObject[];
+  const notetype = models.find((one) => (one['flds'] as JsonObject[]).length > 1);
+  const twins = ((notetype?.['flds'] ?? []) as JsonObject[]).map((field) => ({ ...field, name: 'twin' }));
+  const mod = Number(notetype?.['mod']);
+  push(session, { changes: { models: [{ ...notetype, mod: mod - 1, flds: twins }] } });
+  assert.throws(
+    () => push(session, { changes: { models: [{ ...notetype, mod: mod + 1, flds: twins }] } }),
+    refusedWith('collectionInconsistent', /twin/),
+  );
+});
+
+test('a time beyond all times is cut to the largest exact one', () => {
+  using session = new TestSession('fresh-server.anki2');
+  const card = [5, 6, 1, 0, new JsonFloat(1e300), 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, ''];
+  push(session, { chunk: { cards: [card] } });
+  assert.equal((pullAll(session).cards as JsonValue[][])[0]?.[4], Number.MAX_SAFE_INTEGER);
 });
 
 test('config keys that JavaScript gives a meaning to are ordinary keys', () => {
