@@ -3,6 +3,7 @@ import { globSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync }
 import path from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { packedBackup, waitFor } from '../backup/wait.ts';
 import { RawStatusError } from '../support/raw-client.ts';
 import { type Server, startServer } from '../support/server.ts';
 import { fastFolder } from './fast-folder.ts';
@@ -30,6 +31,9 @@ class World implements AsyncDisposable {
       ['a.jpg', 'content of a'],
       ['b.jpg', 'content of b'],
     ]);
+    // The backup that follows a sync would else come in between.
+    await packedBackup(server, 'ann', 'daily');
+    await waitFor(() => server.log.includes('Made a backup user="ann"'));
     return world;
   }
 
