@@ -12,7 +12,7 @@ if (Number.parseInt(process.versions.node, 10) < nodeMajorMin) {
 const { enableCompileCache } = await import('node:module');
 enableCompileCache(`${import.meta.dirname}/../.cache/compile`);
 
-const { currentSurroundings } = await import('./config.ts');
+const { currentSurroundings } = await import('./config/config.ts');
 const { runCommandLine } = await import('./cli/command-line.ts');
 const { userFolder } = await import('./user-folder.ts');
 const { Lanes } = await import('./accounts/lanes.ts');

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, globSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
-import { SETTINGS } from '../src/config.ts';
+import { SETTINGS } from '../src/config/config.ts';
 import { MEDIA_METHODS, SYNC_METHODS } from '../src/protocol/message.ts';
 import { PURPOSES } from './oracle/on-purpose.ts';
 
@@ -92,7 +92,9 @@ function asCode(names: string): string {
 
 test('every variable that is read is a setting, and every variable in a page exists', () => {
   const settings = new Set(SETTINGS.flatMap(({ name }) => variablesIn(name)));
-  const readByProgram = [...read('src/config.ts').matchAll(/env\['([A-Z_]+)'\]/g)].map(([, name = '']) => name);
+  const readByProgram = globSync('src/config/*.ts', { cwd: ROOT })
+    .flatMap((file) => [...read(file).matchAll(/env\['([A-Z_]+)'\]/g)])
+    .map(([, name = '']) => name);
   assert.ok(readByProgram.length > 0);
   const unknown = readByProgram.filter((name) => !settings.has(name) && !FOREIGN_VARIABLES.includes(name));
   assert.deepEqual(unknown, []);

@@ -9,7 +9,7 @@ const SRC = path.join(import.meta.dirname, '../src');
 const LAYERS: readonly (readonly string[])[] = [
   ['main.ts'],
   ['cli'],
-  ['config.ts'],
+  ['config'],
   ['transport'],
   ['accounts'],
   ['worker'],

@@ -65,7 +65,7 @@ test('nothing depends on the machine it was written on', () => {
   assert.deepEqual(linesWith(/(?<![\w.)}])\/(?:home|tmp)\/\w/, PROGRAM_FILES), []);
 });
 
-test('only config.ts reads the environment', () => {
-  const others = PROGRAM_FILES.filter(({ file }) => file.startsWith('src/') && file !== 'src/config.ts');
+test('only the configuration reads the environment', () => {
+  const others = PROGRAM_FILES.filter(({ file }) => file.startsWith('src/') && file !== 'src/config/config.ts');
   assert.deepEqual(linesWith(/\bprocess\.env\b(?!`)/, others), []);
 });

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { type ConfigSurroundings, SETTINGS } from '../config.ts';
+import { type ConfigSurroundings, SETTINGS } from '../config/config.ts';
 import { messageOf } from '../errors.ts';
 import { COMMANDS, isCommand, runCommand } from './commands/commands.ts';
 import { healthcheck } from './healthcheck.ts';

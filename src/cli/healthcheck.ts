@@ -1,5 +1,6 @@
 import { get } from 'node:http';
-import { type ConfigSurroundings, readAddress } from '../config.ts';
+import { readAddress } from '../config/address-settings.ts';
+import type { Environment } from '../config/setting.ts';
 
 const answerMsMax = 5000;
 
@@ -7,7 +8,7 @@ const answerMsMax = 5000;
  * Asks the server of the same settings whether it lives; for container platforms. Reads `SYNC_HOST` and `SYNC_PORT`
  * only, prints nothing when all is well, returns the exit code.
  */
-export async function healthcheck(env: ConfigSurroundings['env']): Promise<0 | 1> {
+export async function healthcheck(env: Environment): Promise<0 | 1> {
   const problems: string[] = [];
   const { host, port } = readAddress(env, problems);
   if (problems.length > 0 || port === 0) {

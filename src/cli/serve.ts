@@ -4,7 +4,7 @@ import { Accounts } from '../accounts/accounts.ts';
 import type { CareCalls } from '../accounts/care-calls.ts';
 import { claimDataFolder } from '../accounts/data-folder.ts';
 import type { Dispatcher } from '../accounts/dispatcher.ts';
-import { type Config, type ConfigReading, type ConfigSurroundings, readConfig } from '../config.ts';
+import { type Config, type ConfigReading, type ConfigSurroundings, readConfig } from '../config/config.ts';
 import { messageOf } from '../errors.ts';
 import { shutdownMsMax } from '../limits.ts';
 import type { Log } from '../log.ts';

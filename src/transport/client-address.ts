@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { isIP } from 'node:net';
 
-/** Where a proxy puts the client's address. The values are those of the setting, see `config.ts`. */
+/** Where a proxy puts the client's address. The values are those of the setting, see `config/address-settings.ts`. */
 const headerOfSource = {
   ConnectInfo: undefined,
   XRealIp: 'x-real-ip',

@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import { type CareCalls, CareProblem } from '../../accounts/care-calls.ts';
-import type { ConfigSurroundings } from '../../config.ts';
+import type { ConfigSurroundings } from '../../config/config.ts';
 import { messageOf } from '../../errors.ts';
 import { backupCommand } from './backup.ts';
 import { backupsCommand } from './backups.ts';

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { type CareCalls, CareProblem } from '../../accounts/care-calls.ts';
 import { claimDataFolder } from '../../accounts/data-folder.ts';
 import { Lanes } from '../../accounts/lanes.ts';
-import { type ConfigSurroundings, type KeepingConfig, readKeepingConfig } from '../../config.ts';
+import { type ConfigSurroundings, type KeepingConfig, readKeepingConfig } from '../../config/config.ts';
 import { publishedAddress } from '../control/control-address.ts';
 import { careOfServer, NoServerError } from '../control/control-client.ts';
 import { textLog } from '../text-log.ts';

@@ -4,7 +4,7 @@ import { zstdCompressSync } from 'node:zlib';
 import type { Dispatcher } from '../../../src/accounts/dispatcher.ts';
 import { Lanes } from '../../../src/accounts/lanes.ts';
 import { startServer } from '../../../src/cli/serve.ts';
-import { readConfig } from '../../../src/config.ts';
+import { readConfig } from '../../../src/config/config.ts';
 import type { Log, LogFields } from '../../../src/log.ts';
 
 /** The whole server in the process of the test, where its work can be watched. */

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { hashText } from '../test/helpers/hash-text.ts';
-import { type Config, IP_HEADERS, LOG_LEVELS, readConfig, SETTINGS } from './config.ts';
+import { hashText } from '../../test/helpers/hash-text.ts';
+import { IP_HEADERS } from './address-settings.ts';
+import { type Config, readConfig, SETTINGS } from './config.ts';
+import { LOG_LEVELS } from './log-settings.ts';
 
 const ann = { SYNC_USER1: 'ann:secret' };
 
