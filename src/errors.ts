@@ -14,6 +14,8 @@ export type SyncErrorCode =
   | 'clientTooOld'
   /** A network error with the status text. */
   | 'payloadTooLarge'
+  /** A network error with the status text; older clients show its number or its usual words. */
+  | 'tooManyLogins'
   /** A network error with the status text: the client stopped sending. */
   | 'clientTooSlow'
   /** "The server had a problem, try later." */

@@ -1,4 +1,7 @@
-/** Values beside a log text: user, file, counts. Never a password or a host key. */
+/**
+ * Values beside a log text: user, file, counts. Never a password or a host key. `details` is an object of further ones that
+ * the text has told already: they are for programs that read the log.
+ */
 export type LogFields = Readonly<Record<string, unknown>>;
 
 /** The shape of pino's logger that the rest of the program uses; workers pass their lines to the main thread. */

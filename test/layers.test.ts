@@ -11,11 +11,12 @@ const LAYERS: readonly (readonly string[])[] = [
   ['cli'],
   ['config'],
   ['transport'],
+  ['monitoring'],
   ['accounts'],
   ['worker'],
   ['backup'],
   ['protocol'],
-  ['collection', 'media'],
+  ['collection', 'media', 'accounts/store'],
   ['collection/format', 'collection/scheduling', 'collection/wasm'],
   ['collection/text'],
   ['storage'],
@@ -25,7 +26,8 @@ const LAYERS: readonly (readonly string[])[] = [
 /** What only some layers may know of. */
 const KEPT_TO: readonly { readonly packages: RegExp; readonly layers: readonly string[] }[] = [
   { packages: /^(?:fastify|@fastify\/.*|node:https?|node:http2)$/, layers: ['main.ts', 'cli', 'transport'] },
-  { packages: /^node:sqlite$/, layers: ['collection', 'collection/format', 'media', 'storage'] },
+  { packages: /^prom-client$/, layers: ['monitoring'] },
+  { packages: /^node:sqlite$/, layers: ['collection', 'collection/format', 'media', 'accounts/store', 'storage'] },
   { packages: /^@sqlite\.org\/sqlite-wasm$/, layers: ['collection', 'collection/wasm'] },
   { packages: /^@bufbuild\/protobuf(?:\/.*)?$/, layers: ['collection', 'collection/format'] },
 ];

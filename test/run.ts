@@ -21,8 +21,9 @@ const testMsMax = { quick: 5 * 60_000, normal: 15 * 60_000, long: 6 * 60 * 60_00
 type Length = keyof typeof testMsMax;
 
 /** Tests that drive released clients, or the official server that comes with them. */
-const CLIENT_TESTS = /^test\/(?:real-clients|oracle|backup|safety)\//;
-const SLOW_TESTS = /^test\/(?:real-clients|oracle|backup|safety|fuzz|memory)\//;
+const CLIENT_TESTS = /^test\/(?:real-clients|oracle|backup|safety|monitoring|people|bench|proxies)\//;
+const SLOW_TESTS =
+  /^test\/(?:real-clients|oracle|backup|safety|monitoring|people|bench|fuzz|memory|packages|proxies)\//;
 const QUICK_TESTS = /\.quick\.test\.ts$/;
 /** Tests that measure memory or delays and have the machine to themselves. */
 const SOLITARY_TESTS = /^test\/memory\/|\.alone\.test\.ts$/;

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chownSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
-import { claimDataFolder, type DataFolder, problemsOfDataFolder } from './data-folder.ts';
+import { claimDataFolder, type DataFolder, makeUserFolder, problemsOfDataFolder } from './data-folder.ts';
 
 const root = mkdtempSync(path.join(tmpdir(), 'anki-data-'));
 after(() => rmSync(root, { recursive: true, force: true }));
@@ -102,6 +102,23 @@ test('names that differ by letter case are two users on disks that tell them apa
     { variable: 'SYNC_USER2', name: 'Ann' },
   ];
   assert.equal(problemsOfDataFolder(base, names).length, ignoresCase ? 1 : 0);
+});
+
+test('what root makes belongs to the owner of the data folder', () => {
+  const base = newBase();
+  mkdirSync(base, { recursive: true });
+  const isRoot = process.getuid?.() === 0;
+  if (isRoot) chownSync(base, 12_345, 12_346);
+  const { lock, store } = claimed(base);
+  store.addUser({ name: 'eve', passwordHash: '$hash', isEnabled: true, createdMs: 1 });
+  makeUserFolder(base, 'eve');
+  store.close();
+  lock.release();
+  const expected = isRoot ? [12_345, 12_346] : [process.getuid?.() ?? 0, process.getgid?.() ?? 0];
+  for (const name of readdirSync(base, { recursive: true, encoding: 'utf8' })) {
+    const { uid, gid } = statSync(path.join(base, name));
+    assert.deepEqual([uid, gid], expected, name);
+  }
 });
 
 test('a thousand users start in a moment', () => {

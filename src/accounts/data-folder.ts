@@ -2,8 +2,12 @@ import { accessSync, constants, existsSync, lstatSync, mkdirSync, rmSync, type S
 import path from 'node:path';
 import { messageOf } from '../errors.ts';
 import { FolderLock, isHeldElsewhere } from '../storage/folder-lock.ts';
+import { inheritOwner } from '../storage/inherit-owner.ts';
 import { syncFolder } from '../storage/replace-file.ts';
 import { userFolder } from '../user-folder.ts';
+import { emptyGravesAtStart, settleMoves } from './folder-moves.ts';
+import { AccountStore } from './store/account-store.ts';
+import { AccountStoreProblem, accountsFileName } from './store/accounts-file.ts';
 import { foldedName, serverFolderName } from './user-name.ts';
 
 /** The data folder, ours until it is released. */
@@ -11,6 +15,8 @@ export interface DataFolder {
   /** Where bytes of clients wait that have not said who they are. Empty at first. */
   readonly spool: string;
   readonly lock: FolderLock;
+  /** Users who were made by command, and the host keys of devices. */
+  readonly store: AccountStore;
 }
 
 export type DataFolderClaim =
@@ -25,8 +31,9 @@ export interface NamedUser {
 }
 
 /**
- * Takes the data folder into use: looks at everything first, then locks it, and only then makes the folders of new
- * users and throws away what an earlier process left on its way in or out.
+ * Takes the data folder into use: looks at everything first, then locks it, and only then settles what an earlier process
+ * left half-done, makes the folders of new users and throws away what was on its way in or out. `users` are those of the
+ * environment; those of the store have folders already.
  */
 export function claimDataFolder(base: string, users: readonly NamedUser[]): DataFolderClaim {
   const problems = problemsOfDataFolder(base, users);
@@ -91,6 +98,19 @@ function problemOfUserFolder(base: string, user: NamedUser): string | undefined 
   return undefined;
 }
 
+/** Why a user who is made by command cannot have this name, which none of `users` has; undefined when it is free. */
+export function problemOfNewFolder(base: string, name: string, users: readonly NamedUser[]): string | undefined {
+  const user = { variable: `the user ${JSON.stringify(name)}`, name };
+  return problemsOfNames(base, [...users, user])[0] ?? problemOfUserFolder(base, user);
+}
+
+/** Makes the folder of a user durably, unless it is there. */
+export function makeUserFolder(base: string, name: string): void {
+  const changed = new Set<string>();
+  makeFolder(userFolder(base, name).media, changed);
+  for (const folder of changed) syncFolder(folder);
+}
+
 function lockAndPrepare(base: string, users: readonly NamedUser[]): DataFolderClaim {
   const own = path.join(base, serverFolderName);
   const spool = path.join(own, 'incoming');
@@ -100,21 +120,53 @@ function lockAndPrepare(base: string, users: readonly NamedUser[]): DataFolderCl
   if (lock === undefined) {
     return { kind: 'problems', problems: [`SYNC_BASE: another server is using ${base}. ${heldRemedy}`] };
   }
+  let store: AccountStore | undefined;
   try {
+    inheritOwner(path.join(own, 'lock'));
+    store = AccountStore.open(base);
+    settleMoves(base, store);
+    emptyGravesAtStart(base);
+    const stored = store.users().map(({ name }) => ({ variable: `the user ${JSON.stringify(name)}`, name }));
+    const problems = [...clashes(store.file, users, stored), ...problemsOfNames(base, [...users, ...stored])];
+    if (problems.length > 0) {
+      store.close();
+      lock.release();
+      return { kind: 'problems', problems };
+    }
     rmSync(spool, { recursive: true, force: true });
     makeFolder(spool, changed);
-    for (const user of users) {
+    for (const user of [...users, ...stored]) {
       const folder = userFolder(base, user.name);
       makeFolder(folder.media, changed);
+      // A thousand new users would wait for a thousand of these; it is made up for when the media are opened.
+      changed.delete(folder.root);
       rmSync(folder.incoming, { recursive: true, force: true });
     }
     // What is acknowledged later lies in these folders, and would be lost with their names.
     for (const folder of changed) syncFolder(folder);
-    return { kind: 'claimed', folder: { spool, lock } };
+    return { kind: 'claimed', folder: { spool, lock, store } };
   } catch (error) {
+    store?.close();
     lock.release();
+    if (error instanceof AccountStoreProblem) return { kind: 'problems', problems: [`SYNC_BASE: ${error.message}`] };
     throw error;
   }
+}
+
+/** Users of the environment who are stored too: nobody could say whose password counts. */
+function clashes(file: string, users: readonly NamedUser[], stored: readonly NamedUser[]): string[] {
+  const names = new Set(stored.map(({ name }) => name));
+  return users
+    .filter(({ name }) => names.has(name))
+    .map(
+      ({ variable, name }) =>
+        `${variable} has the name ${JSON.stringify(name)}, and so has a user in ${file}. Remove the variable, or run "anki-sync-server user remove ${name}" with the same SYNC_BASE and without the variable, which keeps the data.`,
+    );
+}
+
+/** Is there a file of stored users, so that a server may start without any in the environment? */
+export function hasAccountsFile(base: string): boolean {
+  return existsSync(path.join(base, accountsFileName));
 }
 
 /**
@@ -125,6 +177,7 @@ function makeFolder(folder: string, changed: Set<string>): void {
   if (existsSync(folder)) return;
   makeFolder(path.dirname(folder), changed);
   mkdirSync(folder);
+  inheritOwner(folder);
   changed.add(path.dirname(folder));
 }
 

@@ -1,22 +1,30 @@
 import { randomUUID } from 'node:crypto';
-import { constants } from 'node:fs';
+import { constants, existsSync } from 'node:fs';
 import { copyFile, mkdir, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { removeCollection } from '../backup/draft-files.ts';
 import type { KeepingPolicy } from '../backup/retention.ts';
+import type { Preparation } from '../collection/collection-file.ts';
 import type { CollectionFacts } from '../collection/stored-file.ts';
 import { causesOf, SyncError } from '../errors.ts';
 import type { Log } from '../log.ts';
+import { reportOfUpload, uploadDone } from '../protocol/full-upload.ts';
 import type { Answer, Message } from '../protocol/message.ts';
 import { MEDIA_METHODS } from '../protocol/message.ts';
+import { StopSign } from '../storage/stoppable-copy.ts';
 import type { UserFolder } from '../user-folder.ts';
-import type { Done, NeedsPreparation } from '../worker/collection-calls.ts';
+import type { Done, MediaTotals, NeedsPreparation } from '../worker/collection-calls.ts';
+import type { TellWorkEvent } from '../worker/work-event.ts';
 import { WorkerPool } from '../worker/worker-pool.ts';
 import type { CareCalls } from './care-calls.ts';
 import type { Dispatcher } from './dispatcher.ts';
+import { MetaCache } from './meta-cache.ts';
 import { type LaneAccess, Safekeeping } from './safekeeping.ts';
 import { SerialQueue } from './serial-queue.ts';
+import { type Admission, LaneEnding } from './sync-ending.ts';
 import { UserCare } from './user-care.ts';
+import type { WorkState } from './work-state.ts';
 
 export interface LanesOptions {
   /** Limit of an inflated body, bytes. */
@@ -26,15 +34,29 @@ export interface LanesOptions {
   /** How long backups and displaced media are kept. */
   readonly policy: KeepingPolicy;
   readonly log: Log;
+  /** May a message still be answered when its turn has come? Everything may by default. */
+  readonly admission?: Admission;
+  /** Hears what happens beside the answers. */
+  readonly tell?: TellWorkEvent;
+  /** A download waits this long for the check of its file before the first byte leaves, milliseconds. */
+  readonly checkWaitMsMax?: number;
 }
+
+type FileAnswer = Answer & { readonly kind: 'file' };
 
 /** An upload waits this long for a download of the same collection to end, milliseconds. */
 const downloadWaitMsMax = 5_000;
 const downloadPollMs = 25;
+/** Enough to check a collection of some ten megabytes, and too short to be noticed, milliseconds. */
+const checkWaitMsDefault = 80;
 
 interface Lane {
   readonly collection: SerialQueue;
   readonly media: SerialQueue;
+  /** Copies that are made of the standing file; an upload stops them. */
+  readonly copies: Set<StopSign>;
+  /** The last check of the stored collection found damage. */
+  isSuspect: boolean;
 }
 
 /**
@@ -45,16 +67,24 @@ export class Lanes implements Dispatcher, LaneAccess {
   readonly #lanes = new Map<string, Lane>();
   readonly #pool: WorkerPool;
   readonly #log: Log;
+  readonly #metas: MetaCache;
+  readonly #checkWaitMsMax: number;
   /** Makes backups behind the answers. */
   readonly safekeeping: Safekeeping;
 
   /** What the owner of the server can ask for. */
   readonly care: CareCalls;
+  /** Ends the access of users and devices in the middle of a sync. */
+  readonly ending: LaneEnding;
 
-  constructor({ inflatedBytesMax, base, policy, log }: LanesOptions) {
+  constructor(options: LanesOptions) {
+    const { inflatedBytesMax, base, policy, log, tell, admission = () => {} } = options;
+    this.#checkWaitMsMax = options.checkWaitMsMax ?? checkWaitMsDefault;
     this.#log = log;
-    this.#pool = new WorkerPool({ inflatedBytesMax }, log);
+    this.#metas = new MetaCache(inflatedBytesMax);
+    this.#pool = new WorkerPool({ inflatedBytesMax }, log, tell);
     this.safekeeping = new Safekeeping({ lanes: this, pool: this.#pool, policy, log });
+    this.ending = new LaneEnding({ lanes: this, pool: this.#pool, safekeeping: this.safekeeping, admission });
     this.care = new UserCare({ base, lanes: this, pool: this.#pool, safekeeping: this.safekeeping, log });
   }
 
@@ -63,6 +93,25 @@ export class Lanes implements Dispatcher, LaneAccess {
     if (message.method === 'upload') return this.#upload(message);
     if (message.method === 'download') return this.#download(message);
     return this.#collection(message);
+  }
+
+  /** What is going on; a thread that does not answer within `answerMsMax` is stuck or has much to do. */
+  async state(answerMsMax: number): Promise<WorkState> {
+    const queues = [...this.#lanes.values()].flatMap((lane) => [lane.collection, lane.media]);
+    const nowMs = performance.now();
+    return {
+      activeLanes: [...this.#lanes.values()].filter((lane) => lane.collection.length + lane.media.length > 0).length,
+      waitingMessages: queues.reduce((sum, queue) => sum + Math.max(0, queue.length - 1), 0),
+      longestMs: Math.max(0, ...queues.map(({ runningSinceMs = nowMs }) => nowMs - runningSinceMs)),
+      heavyJobs: this.#pool.heavyJobs,
+      threads: await this.#pool.openCounts(answerMsMax),
+    };
+  }
+
+  /** How much media a user has; asked for in turn with the messages. */
+  async mediaTotals(folder: UserFolder): Promise<MediaTotals> {
+    if (!existsSync(folder.mediaDb)) return { files: 0, bytes: 0 };
+    return this.#lane(folder).media.run(() => this.#pool.threadOf(folder.user).call('mediaTotals', folder));
   }
 
   release(folder: UserFolder): void {
@@ -88,11 +137,32 @@ export class Lanes implements Dispatcher, LaneAccess {
     await Promise.all(queues.map((queue) => queue.run(async () => {})));
   }
 
+  /** Answered here while nothing changes; otherwise in turn by the thread, which then tells what to answer next time. */
+  async #meta(message: Message): Promise<Answer> {
+    const { folder } = message;
+    this.ending.admit(message);
+    const known = this.#metas.answer(message);
+    if (known !== undefined) return known;
+    return this.#lane(folder).collection.run(async () => {
+      this.ending.admit(message);
+      const mark = this.#metas.mark(folder);
+      const done = await this.#prepared(folder, () => this.#pool.threadOf(folder.user).call('answer', { message }));
+      if (done.needsCheckIn) this.#scheduleCheckIn(folder);
+      if (done.meta !== undefined) this.#metas.learn(message, mark, done.meta);
+      return done.answer;
+    });
+  }
+
   async #collection(message: Message): Promise<Answer> {
     const { folder } = message;
-    return this.#lane(folder).collection.run(async () => {
-      const done = await this.#prepared(folder, () => this.#pool.threadOf(folder.user).call('answer', message));
+    if (message.method === 'meta') return this.#meta(message);
+    return this.inCollectionLane(folder, async () => {
+      this.ending.admit(message);
+      const told = message.method === 'start' ? this.#metas.takeTold(message) : undefined;
+      const call = () => this.#pool.threadOf(folder.user).call('answer', { message, told });
+      const done = await this.#prepared(folder, call);
       if (done.needsCheckIn) this.#scheduleCheckIn(folder);
+      if (message.method === 'start') this.ending.started(message);
       if (message.method === 'finish') this.safekeeping.changed(folder);
       return done.answer;
     });
@@ -100,7 +170,8 @@ export class Lanes implements Dispatcher, LaneAccess {
 
   async #media(message: Message): Promise<Answer> {
     const { folder } = message;
-    return this.#lane(folder).media.run(async () => {
+    return this.inMediaLane(folder, async () => {
+      this.ending.admit(message);
       const { answer } = await this.#pool.threadOf(folder.user).call('answerMedia', message);
       return answer;
     });
@@ -114,14 +185,19 @@ export class Lanes implements Dispatcher, LaneAccess {
       const verdict = await this.#pool.heavy('prepareUpload', { path: payload.path });
       const upload = { ...verdict, path: payload.path };
       if (verdict.kind === 'accepted' && verdict.dropped.length > 0) {
-        this.#log.warn({ user: folder.user, dropped: verdict.dropped }, 'Dropped triggers and views from an upload');
+        this.#log.warn(
+          { user: folder.user, dropped: verdict.dropped },
+          'Dropped from an upload what Anki does not make',
+        );
       }
-      return await this.#lane(folder).collection.run(async () => {
-        await this.closeInLane(folder);
+      return await this.inCollectionLane(folder, async () => {
+        this.ending.admit(message);
+        if (upload.kind === 'accepted') await this.closeInLane(folder);
         const { text, kept } = await this.#pool.threadOf(folder.user).call('acceptUpload', { folder, upload });
         if (kept !== undefined) this.safekeeping.kept(folder, kept);
-        if (upload.kind === 'accepted') this.safekeeping.changed(folder);
-        return { kind: 'bytes', bytes: Buffer.from(text) };
+        if (text === uploadDone) this.safekeeping.changed(folder);
+        const report = reportOfUpload(upload, text, payload.byteLength);
+        return { kind: 'bytes', bytes: Buffer.from(text), report };
       });
     } finally {
       await rm(payload.path, { force: true });
@@ -130,35 +206,49 @@ export class Lanes implements Dispatcher, LaneAccess {
 
   async #download(message: Message): Promise<Answer> {
     const { folder, dress, sessionKey } = message;
-    return this.#lane(folder).collection.run(async () => {
+    return this.inCollectionLane(folder, async () => {
+      this.ending.admit(message);
       const thread = this.#pool.threadOf(folder.user);
-      const done = await this.#prepared(folder, () => thread.call('beginDownload', { folder, sessionKey }));
-      if (done.byteLength !== undefined) await this.#refuseIfDamaged(folder);
-      if (dress === 'modern' && done.byteLength !== undefined) {
-        return { kind: 'file', path: folder.collection, byteLength: done.byteLength, afterwards: 'release' };
-      }
-      return this.#privateCopy(folder, done.byteLength !== undefined, dress === 'legacy');
+      const begun = await this.#prepared(folder, () => thread.call('beginDownload', { folder, sessionKey }));
+      const { byteLength, counts } = begun;
+      const answer =
+        dress === 'modern' && byteLength !== undefined
+          ? await this.#standingFile(folder, byteLength)
+          : await this.#privateCopy(folder, byteLength !== undefined, dress === 'legacy');
+      const { notes, cards, revlog } = counts;
+      return { ...answer, report: { collection: { notes, cards, reviews: revlog, bytes: answer.byteLength } } };
     });
   }
 
-  /** The device throws its own collection away for this one, which stands still. */
-  async #refuseIfDamaged(folder: UserFolder): Promise<void> {
+  /**
+   * The stored file itself, which is checked while it is sent: the device does not take it before it has the last bytes,
+   * and they wait for the check. Damage that shows at once, or was found before, is a clear answer instead.
+   */
+  async #standingFile(folder: UserFolder, byteLength: number): Promise<FileAnswer> {
+    const soundness = this.#refuseIfDamaged(folder, folder.collection);
     try {
-      const damage = await this.#pool.heavy('damageIn', { path: folder.collection });
-      if (damage === undefined) return;
-      this.#log.error(
-        { user: folder.user, path: folder.collection, damage },
-        `The stored collection is damaged; see anki-sync-server verify ${folder.user}`,
-      );
-      throw new SyncError('serverFault', `Cannot send the collection ${folder.collection}, it is damaged: ${damage}`);
+      await (this.#lane(folder).isSuspect ? soundness : Promise.race([soundness, sleep(this.#checkWaitMsMax)]));
     } catch (error) {
       await this.#endDownload(folder);
       throw error;
     }
+    return { kind: 'file', path: folder.collection, byteLength, afterwards: 'release', soundness };
+  }
+
+  /** The device throws its own collection away for this one, which stands still: `file` is it, or a copy. */
+  async #refuseIfDamaged(folder: UserFolder, file: string): Promise<void> {
+    const damage = await this.#pool.heavy('damageIn', { path: file });
+    this.#lane(folder).isSuspect = damage !== undefined;
+    if (damage === undefined) return;
+    this.#log.error(
+      { user: folder.user, path: folder.collection, damage },
+      `The stored collection is damaged; see anki-sync-server verify ${folder.user}`,
+    );
+    throw new SyncError('serverFault', `Cannot send the collection ${folder.collection}, it is damaged: ${damage}`);
   }
 
   /** A copy for one download: of the main file when it stands still, else of the committed state. */
-  async #privateCopy(folder: UserFolder, standsStill: boolean, asSchema11: boolean): Promise<Answer> {
+  async #privateCopy(folder: UserFolder, standsStill: boolean, asSchema11: boolean): Promise<FileAnswer> {
     await mkdir(folder.incoming, { recursive: true });
     const copy = path.join(folder.incoming, `download-${randomUUID()}.anki2`);
     try {
@@ -168,14 +258,17 @@ export class Lanes implements Dispatcher, LaneAccess {
         const { isWorkingForm } = await this.#pool.threadOf(folder.user).call('copyTo', { folder, target: copy });
         if (isWorkingForm) await this.#pool.heavy('checkIn', { path: copy });
       }
+      await this.#refuseIfDamaged(folder, copy);
       if (!asSchema11) return await fileAnswer(copy);
       const converted = path.join(folder.incoming, `download-${randomUUID()}.anki2`);
       await this.#pool.heavy('makeSchema11Snapshot', { source: copy, target: converted });
       await rm(copy, { force: true });
       return await fileAnswer(converted);
     } catch (error) {
-      await rm(copy, { force: true });
-      throw error;
+      removeCollection(copy);
+      if (error instanceof SyncError) throw error;
+      const text = `Cannot copy ${folder.collection} for a download; see anki-sync-server verify ${folder.user}`;
+      throw new SyncError('serverFault', text, { cause: error });
     }
   }
 
@@ -184,12 +277,24 @@ export class Lanes implements Dispatcher, LaneAccess {
     folder: UserFolder,
     call: () => Promise<NeedsPreparation | Done<Result>>,
   ): Promise<Done<Result>> {
-    const first = await call();
-    if (first.kind === 'done') return first;
-    await this.#pool.heavy('prepare', { folder, preparation: first.preparation });
-    const second = await call();
-    if (second.kind === 'done') return second;
-    throw new SyncError('serverFault', `Cannot open the collection: it still needs "${second.preparation}"`);
+    let before: Preparation | undefined;
+    for (;;) {
+      const done = await call();
+      if (done.kind === 'done') return done;
+      const { preparation } = done;
+      if (preparation === before) {
+        throw new SyncError('serverFault', `Cannot open the collection: it still needs "${preparation}"`);
+      }
+      if (preparation === 'rescue') await this.#rescue(folder);
+      else await this.#pool.heavy('prepare', { folder, preparation });
+      before = preparation;
+    }
+  }
+
+  /** Another program took the open file away. */
+  async #rescue(folder: UserFolder): Promise<void> {
+    const { kept } = await this.#pool.threadOf(folder.user).call('rescue', folder);
+    if (kept !== undefined) this.safekeeping.kept(folder, kept);
   }
 
   /** Restores the canonical form as soon as the running request is answered. */
@@ -209,21 +314,36 @@ export class Lanes implements Dispatcher, LaneAccess {
   }
 
   inCollectionLane<Result>(folder: UserFolder, task: () => Promise<Result>): Promise<Result> {
-    return this.#lane(folder).collection.run(task);
+    return this.#lane(folder).collection.run(() => this.#metas.whileChanging(folder, task));
   }
 
   inMediaLane<Result>(folder: UserFolder, task: () => Promise<Result>): Promise<Result> {
-    return this.#lane(folder).media.run(task);
+    return this.#lane(folder).media.run(() => this.#metas.whileChanging(folder, task));
   }
 
-  async whileStill<Result>(folder: UserFolder, task: () => Promise<Result>): Promise<Result> {
-    await this.#lane(folder).collection.run(() =>
-      this.#prepared(folder, () => this.#pool.threadOf(folder.user).call('standStill', folder)),
-    );
+  async copyCollection(folder: UserFolder, target: string): Promise<void> {
+    while (!(await this.#copyUnlessStopped(folder, target)));
+  }
+
+  /** False when an upload came in between. */
+  async #copyUnlessStopped(folder: UserFolder, target: string): Promise<boolean> {
+    const { collection, copies } = this.#lane(folder);
+    const stop = new StopSign();
+    await collection.run(async () => {
+      await this.#prepared(folder, () => this.#pool.threadOf(folder.user).call('standStill', folder));
+      copies.add(stop);
+    });
     try {
-      return await task();
+      const argument = { source: folder.collection, target, stop: stop.memory };
+      const isWhole = await this.#pool.heavy('copyCollection', argument);
+      if (isWhole && !stop.isSet) return true;
+      removeCollection(target); // It may have ended just before it saw the sign.
+      return false;
+    } catch (error) {
+      if (!stop.isSet) throw error;
+      return false; // The file may have been replaced under it.
     } finally {
-      await this.#endDownload(folder);
+      if (copies.delete(stop)) await this.#endDownload(folder);
     }
   }
 
@@ -234,20 +354,26 @@ export class Lanes implements Dispatcher, LaneAccess {
     });
   }
 
-  /** The file is to be replaced, which it cannot be while another device still reads it. */
+  /** The file is to be replaced, which it cannot be while another device still reads it. A backup can begin anew. */
   async closeInLane(folder: UserFolder): Promise<void> {
     const thread = this.#pool.threadOf(folder.user);
+    const { copies } = this.#lane(folder);
+    for (const stop of copies) {
+      stop.set();
+      copies.delete(stop);
+      await thread.call('endDownload', folder);
+    }
     for (let waitedMs = 0; waitedMs <= downloadWaitMsMax; waitedMs += downloadPollMs) {
       if (await thread.call('close', folder)) return;
       await sleep(downloadPollMs);
     }
-    throw new SyncError('syncConflict', 'Cannot store the upload: another device is downloading the collection');
+    throw new SyncError('syncConflict', 'Cannot replace the collection: another device is downloading it');
   }
 
   #lane(folder: UserFolder): Lane {
     let lane = this.#lanes.get(folder.user);
     if (lane === undefined) {
-      lane = { collection: new SerialQueue(), media: new SerialQueue() };
+      lane = { collection: new SerialQueue(), media: new SerialQueue(), copies: new Set(), isSuspect: false };
       this.#lanes.set(folder.user, lane);
     }
     return lane;
@@ -258,6 +384,6 @@ export class Lanes implements Dispatcher, LaneAccess {
   }
 }
 
-async function fileAnswer(file: string): Promise<Answer> {
+async function fileAnswer(file: string): Promise<FileAnswer> {
   return { kind: 'file', path: file, byteLength: (await stat(file)).size, afterwards: 'delete' };
 }

@@ -1,6 +1,7 @@
 import { argon2, createHash, pbkdf2, timingSafeEqual } from 'node:crypto';
 import { promisify } from 'node:util';
 import { SyncError } from '../errors.ts';
+import { newArgon2idHash } from './new-hash.ts';
 import type { PasswordHash } from './phc.ts';
 
 /** What a user's password is compared with. */
@@ -25,9 +26,18 @@ export class PasswordChecker {
   async matches(given: string, stored: StoredPassword): Promise<boolean> {
     // The official server hashes plain passwords too, slowly; both sides are in memory here, so that would protect nothing.
     if (stored.kind === 'plain') return timingSafeEqual(digest(given), digest(stored.text));
+    return this.#inTurn(() => hashMatches(given, stored.hash));
+  }
+
+  /** A new hash of a password, as a PHC text. */
+  hash(password: string): Promise<string> {
+    return this.#inTurn(() => newArgon2idHash(password));
+  }
+
+  async #inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
     await this.#turn();
     try {
-      return await hashMatches(given, stored.hash);
+      return await work();
     } finally {
       this.#next();
     }

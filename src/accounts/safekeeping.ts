@@ -1,5 +1,7 @@
+import { existsSync } from 'node:fs';
 import { readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import {
   type BackupReason,
   backupsFolder,
@@ -7,7 +9,8 @@ import {
   type StoredBackup,
   unusedBackupId,
 } from '../backup/backup-folder.ts';
-import { draftPath, type Packing, removeCollection } from '../backup/pack.ts';
+import { draftPath, removeCollection } from '../backup/draft-files.ts';
+import type { Packing } from '../backup/pack.ts';
 import { backupsToDelete, dayMs, type KeepingPolicy } from '../backup/retention.ts';
 import { thinTrash } from '../backup/trashed-media.ts';
 import type { CollectionFacts } from '../collection/stored-file.ts';
@@ -26,11 +29,14 @@ export interface LaneAccess {
   inCollectionLane<Result>(folder: UserFolder, task: () => Promise<Result>): Promise<Result>;
   /** The same for messages on media. */
   inMediaLane<Result>(folder: UserFolder, task: () => Promise<Result>): Promise<Result>;
-  /** Runs a task while the main file of the collection stands still and syncs go on; see `UserCollection.standStill`. */
-  whileStill<Result>(folder: UserFolder, task: () => Promise<Result>): Promise<Result>;
+  /**
+   * Copies the collection, as committed at some moment, with what lies beside it to a new file, while syncs go on. The copy
+   * gives way to an upload, and then begins anew.
+   */
+  copyCollection(folder: UserFolder, target: string): Promise<void>;
   /** The counts of the collection as it is. */
   factsNow(folder: UserFolder): Promise<CollectionFacts>;
-  /** Closes the collection; waits for downloads. Only in the lane. */
+  /** Closes the collection; stops copies of it, waits for downloads. Only in the lane. */
   closeInLane(folder: UserFolder): Promise<void>;
 }
 
@@ -40,6 +46,13 @@ export interface SafekeepingOptions {
   readonly policy: KeepingPolicy;
   readonly log: Log;
 }
+
+/** A daily backup begins when nobody has synced for this long, milliseconds, */
+const quietMs = 2_000;
+/** but waits no longer than this. */
+const quietWaitMsMax = 60_000;
+/** A stop is noticed within this time. */
+const closePollMs = 250;
 
 /**
  * Backups that nobody asks for: packs what uploads replaced, makes one a day of each collection that changes, and removes
@@ -55,6 +68,8 @@ export class Safekeeping {
   readonly #dailies = new Map<string, number>();
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
+  /** When a sync or an upload last ended, by `performance.now()`. */
+  #lastChangeMs = 0;
 
   constructor({ lanes, pool, policy, log }: SafekeepingOptions) {
     this.#lanes = lanes;
@@ -64,12 +79,17 @@ export class Safekeeping {
   }
 
   /** Looks through all users soon, and once a day from then on. */
-  watch(folders: readonly UserFolder[]): void {
+  watch(folders: () => readonly UserFolder[]): void {
     const sweep = (): void => {
       this.#timer = setTimeout(sweep, dayMs).unref();
-      for (const folder of folders) this.#behind(folder, 'look through the backups', () => this.#sweep(folder));
+      for (const folder of folders()) this.#behind(folder, 'look through the backups', () => this.#sweep(folder));
     };
     this.#timer = setTimeout(sweep, firstSweepMs).unref();
+  }
+
+  /** The folder is about to be moved or deleted. */
+  forget(folder: UserFolder): void {
+    this.#dailies.delete(folder.root);
   }
 
   /** Begins nothing new. What is going on may be cut off; the next start completes it. */
@@ -80,6 +100,7 @@ export class Safekeeping {
 
   /** A sync or an upload has changed the collection. */
   changed(folder: UserFolder): void {
+    this.#lastChangeMs = performance.now();
     const today = Math.floor(Date.now() / dayMs);
     if (this.#dailies.get(folder.root) === today) return;
     this.#dailies.set(folder.root, today);
@@ -89,6 +110,7 @@ export class Safekeeping {
       );
       if (isThere) return;
       try {
+        await this.#quiet();
         await this.#backUp(folder, 'daily');
         this.#thin(folder);
       } catch (error) {
@@ -96,6 +118,17 @@ export class Safekeeping {
         throw error;
       }
     });
+  }
+
+  /** Waits until nobody has synced for a moment: whoever syncs now needs the processor and the disk more. */
+  async #quiet(): Promise<void> {
+    const giveUpMs = performance.now() + quietWaitMsMax;
+    for (let waitMs = quietMs; waitMs > 0 && !this.#closed; ) {
+      await sleep(Math.min(waitMs, closePollMs), undefined, { ref: false });
+      const nowMs = performance.now();
+      waitMs = Math.min(this.#lastChangeMs + quietMs, giveUpMs) - nowMs;
+    }
+    if (this.#closed) throw new Error('The server is stopping');
   }
 
   /** Something was kept by a link, and is to be packed. */
@@ -124,9 +157,7 @@ export class Safekeeping {
   async #backUp(folder: UserFolder, reason: BackupReason): Promise<StoredBackup> {
     const copy = draftPath(folder, 'backup');
     try {
-      await this.#lanes.whileStill(folder, () =>
-        this.#pool.heavy('copyCollection', { source: folder.collection, target: copy }),
-      );
+      await this.#lanes.copyCollection(folder, copy);
       if (this.#closed) throw new Error('The server is stopping');
       const id = unusedBackupId(folder, Date.now(), reason);
       const packing = await this.#pool.heavy('packCopy', { folder, copy, id });
@@ -187,7 +218,8 @@ export class Safekeeping {
   #behind(folder: UserFolder, what: string, work: () => Promise<void>): void {
     void this.#queue
       .run(async () => {
-        if (!this.#closed) await work();
+        // A folder that was moved meanwhile would be made anew.
+        if (!this.#closed && existsSync(folder.root)) await work();
       })
       .catch((error: unknown) => {
         if (this.#closed) return;

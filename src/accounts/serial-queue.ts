@@ -2,17 +2,28 @@
 export class SerialQueue {
   #last: Promise<unknown> = Promise.resolve();
   #length = 0;
+  #runningSinceMs: number | undefined;
 
   /** Tasks that are waiting or running. */
   get length(): number {
     return this.#length;
   }
 
+  /** When the running task was begun, by `performance.now()`; undefined when none runs. */
+  get runningSinceMs(): number | undefined {
+    return this.#runningSinceMs;
+  }
+
   /** Runs a task after all that came before it; resolves or fails as the task does. */
   run<Result>(task: () => Promise<Result>): Promise<Result> {
     this.#length += 1;
-    const result = this.#last.then(task).finally(() => {
+    const timed = () => {
+      this.#runningSinceMs = performance.now();
+      return task();
+    };
+    const result = this.#last.then(timed).finally(() => {
       this.#length -= 1;
+      this.#runningSinceMs = undefined;
     });
     this.#last = result.catch(() => undefined);
     return result;

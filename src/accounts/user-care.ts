@@ -1,6 +1,5 @@
 import { readdirSync, rmSync, statSync } from 'node:fs';
 import { findBackup, listBackups, type StoredBackup } from '../backup/backup-folder.ts';
-import { readPackageFacts } from '../backup/colpkg.ts';
 import { listTrashed, type TrashedVersion, type TrashRestored } from '../backup/trashed-media.ts';
 import type { CollectionFacts } from '../collection/stored-file.ts';
 import type { Log } from '../log.ts';
@@ -122,7 +121,11 @@ export class UserCare implements CareCalls {
   }
 
   async #factsOf({ form, path: file }: StoredBackup): Promise<CollectionFacts | undefined> {
-    if (form === 'packed') return readPackageFacts(file);
+    if (form === 'packed') {
+      // Only when asked for: what reads packages is not needed to serve.
+      const { readPackageFacts } = await import('../backup/colpkg.ts');
+      return readPackageFacts(file);
+    }
     return form === 'pending' ? this.#pool.heavy('readFacts', { path: file }) : undefined;
   }
 

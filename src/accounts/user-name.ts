@@ -1,6 +1,9 @@
 /** Folder of the server's own files in the data folder: no user can have this name. */
 export const serverFolderName = '.server';
 
+/** What lies beside the folders of users in the data folder, with what SQLite may put next to it. */
+const serverFiles = /^accounts\.db(?:-journal|-wal|-shm)?$/;
+
 /** Longest file name that all usual file systems take, UTF-8 bytes. */
 const nameBytesMax = 255;
 // What Windows refuses in names, or reads as a device; other systems take all of them.
@@ -17,8 +20,17 @@ export function problemOfUserName(name: string, platform: NodeJS.Platform): stri
   if (name.includes('\ufffd')) return 'is not valid UTF-8';
   if (Buffer.byteLength(name) > nameBytesMax) return `is longer than ${nameBytesMax} bytes`;
   if (foldedName(name) === serverFolderName) return "is the name of the server's own folder";
+  if (serverFiles.test(foldedName(name))) return "is the name of one of the server's own files";
   if (platform === 'win32' && windowsForbidden.test(name)) return 'cannot be the name of a folder on Windows';
   return undefined;
+}
+
+/** The same for a user who is made by command; these can always be moved to a variable, and typed into any client. */
+export function problemOfNewName(name: string, platform: NodeJS.Platform): string | undefined {
+  if (name !== name.trim()) return 'begins or ends with a space, which Anki cuts off';
+  if (name.includes(':')) return 'contains a colon';
+  if (name.startsWith('.')) return 'begins with a dot';
+  return problemOfUserName(name, platform);
 }
 
 /** Names with equal results share a folder on disks that ignore letter case. */

@@ -1,8 +1,9 @@
-import { existsSync, renameSync } from 'node:fs';
+import { existsSync, renameSync, statSync } from 'node:fs';
 import { listBackups } from '../backup/backup-folder.ts';
 import type { MediaDifferences } from '../backup/compare-media.ts';
-import { draftPath, removeCollection } from '../backup/pack.ts';
+import { draftPath, removeCollection } from '../backup/draft-files.ts';
 import { messageOf } from '../errors.ts';
+import { indexesSetAside } from '../media/rebuild-index.ts';
 import type { UserFolder } from '../user-folder.ts';
 import type { WorkerPool } from '../worker/worker-pool.ts';
 import type { UserVerified } from './care-calls.ts';
@@ -32,6 +33,8 @@ export async function verifyUser(folder: UserFolder, repair: boolean, parts: Par
   await verifyBackups(folder, repair, parts, findings);
   try {
     await verifyMedia(folder, repair, parts, findings);
+    // Nothing depends on them, and they go by themselves: no problem, but good to know.
+    tell(findings.notes, 'media-trash: cannot be brought back', await parts.pool.heavy('damageInTrash', folder));
   } catch (error) {
     findings.problems.push(`media: cannot be checked: ${messageOf(error)}`);
   }
@@ -40,12 +43,14 @@ export async function verifyUser(folder: UserFolder, repair: boolean, parts: Par
 
 async function verifyCollection(folder: UserFolder, { lanes, pool }: Parts, found: Findings): Promise<void> {
   if (!existsSync(folder.collection)) {
-    found.notes.push('collection: none yet');
+    const wasThere = listBackups(folder).some(({ form }) => form !== 'damaged');
+    if (wasThere) found.problems.push(`collection: ${folder.collection} is missing. ${remedy(folder)}`);
+    else found.notes.push('collection: none yet');
     return;
   }
   const copy = draftPath(folder, 'verify');
   try {
-    await lanes.whileStill(folder, () => pool.heavy('copyCollection', { source: folder.collection, target: copy }));
+    await lanes.copyCollection(folder, copy);
     const checked = await pool.heavy('checkCopy', { copy });
     if (checked.kind === 'damaged') {
       found.problems.push(`collection: ${folder.collection} is damaged: ${checked.damage}. ${remedy(folder)}`);
@@ -64,7 +69,7 @@ function remedy(folder: UserFolder): string {
   const newest = listBackups(folder).findLast(({ form }) => form !== 'damaged');
   return newest === undefined
     ? 'There is no backup; upload the collection from a device.'
-    : `Restore a backup (the newest is ${newest.id}) or upload from a device: both set the damaged file aside.`;
+    : `Restore a backup (the newest is ${newest.id}) or upload from a device: both keep what is in its place.`;
 }
 
 async function verifyBackups(folder: UserFolder, repair: boolean, { pool }: Parts, found: Findings): Promise<void> {
@@ -89,11 +94,17 @@ async function verifyBackups(folder: UserFolder, repair: boolean, { pool }: Part
 }
 
 async function verifyMedia(folder: UserFolder, repair: boolean, parts: Parts, found: Findings): Promise<void> {
-  if (!existsSync(folder.mediaDb)) {
+  const isIndexed = (statSync(folder.mediaDb, { throwIfNoEntry: false })?.size ?? 0) > 0;
+  if (!isIndexed && !existsSync(folder.media)) {
     found.notes.push('media: none yet');
     return;
   }
+  const before = await indexesSetAside(folder);
   const { differences, files } = await differencesOf(folder, parts);
+  const aside = (await indexesSetAside(folder)).filter((file) => !before.includes(file));
+  const remade = `media: ${folder.mediaDb} was lost or damaged and has been made anew from the files`;
+  if (aside.length > 0) (repair ? found.notes : found.problems).push(`${remade}; what was there is now ${aside[0]}`);
+  else if (!isIndexed && files > 0) (repair ? found.notes : found.problems).push(remade);
   const { missing, changed, extra } = differences;
   if (missing.length + changed.length + extra.length === 0) {
     found.notes.push(`media: ${files} files, all as the index says`);

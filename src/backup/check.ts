@@ -2,7 +2,8 @@ import { type CollectionFacts, readFacts } from '../collection/stored-file.ts';
 import { messageOf } from '../errors.ts';
 import type { UserFolder } from '../user-folder.ts';
 import { readPackageFacts } from './colpkg.ts';
-import { prepareCopy, removeCollection } from './pack.ts';
+import { removeCollection } from './draft-files.ts';
+import { prepareCopy } from './pack.ts';
 import { prepareRestore } from './restore.ts';
 
 /** What a check found. */

@@ -2,10 +2,11 @@ import { createReadStream, createWriteStream } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { PassThrough, type Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { constants, createZstdCompress, createZstdDecompress, zstdCompressSync } from 'node:zlib';
+import { constants, createZstdCompress, zstdCompressSync } from 'node:zlib';
 import yauzl from 'yauzl';
 import yazl from 'yazl';
 import type { CollectionFacts } from '../collection/stored-file.ts';
+import { createZstdInflater } from '../storage/zstd.ts';
 
 // A package of a whole collection, as Anki 2.1.50 and later export and import it: a zip.
 //
@@ -87,7 +88,7 @@ export async function unpackCollection(file: string, target: string): Promise<vo
       // The checksum of zstd stands at the end of the frame; a stream that ends early is an error.
       await pipeline(
         await zip.openReadStreamPromise(entry),
-        createZstdDecompress(),
+        createZstdInflater(),
         createWriteStream(target, { flags: 'wx' }),
       );
       return;

@@ -1,18 +1,14 @@
-import { existsSync, linkSync, mkdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import { existsSync, linkSync, renameSync, rmSync, statSync } from 'node:fs';
 import path from 'node:path';
-import {
-  COMPANIONS,
-  type CollectionFacts,
-  damageOf,
-  hasCompanion,
-  readFacts,
-  takeInWal,
-} from '../collection/stored-file.ts';
+import { COMPANIONS } from '../collection/companions.ts';
+import { type CollectionFacts, damageOf, hasCompanion, readFacts, takeInWal } from '../collection/stored-file.ts';
 import { messageOf, SyncError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { cloneFile, replaceFile, syncFile, syncFolder } from '../storage/replace-file.ts';
+import { assertReadable } from '../storage/sqlite-damage.ts';
 import type { UserFolder } from '../user-folder.ts';
 import { type BackupReason, backupsFolder, damagedFile, pendingFile, unusedBackupId } from './backup-folder.ts';
+import { makeBackupsFolder, setCompanionsAside } from './missing-collection.ts';
 
 /** The collection that was in the way. */
 export interface Kept {
@@ -20,6 +16,15 @@ export interface Kept {
   readonly id: string;
   /** Undefined when it could not be read. */
   readonly facts: CollectionFacts | undefined;
+}
+
+/** What is in the collection's place could not be kept, so it stays there. */
+export class CannotKeepError extends SyncError {
+  constructor(backups: string, cause: unknown) {
+    const text = `the backup of the old collection could not be written to ${backups}: ${messageOf(cause)}`;
+    super('serverFault', `Cannot replace the collection: ${text}`, { cause });
+    this.name = 'CannotKeepError';
+  }
 }
 
 export interface Replacement {
@@ -36,15 +41,14 @@ export interface Replacement {
  * a durable second name before anything is replaced. Nobody has the collection open. Costs a hard link, where there are
  * some. Returns undefined when there was nothing to keep: no file, or no notes, cards and reviews in it.
  *
- * Throws `serverFault` when the old collection cannot be kept; it is in its place then, untouched.
+ * Throws a `CannotKeepError` when the old collection cannot be kept; it is in its place then, untouched.
  */
 export function replaceKeeping({ folder, finished, reason, nowMs, log }: Replacement): Kept | undefined {
   let kept: Kept | undefined;
   try {
     kept = keepCollection(folder, reason, nowMs, log);
   } catch (error) {
-    const text = `Cannot store the upload: the backup of the old collection could not be written to ${backupsFolder(folder)}: ${messageOf(error)}`;
-    throw new SyncError('serverFault', text, { cause: error });
+    throw new CannotKeepError(backupsFolder(folder), error);
   }
   try {
     replaceFile(finished, folder.collection);
@@ -70,13 +74,13 @@ export function dropIfLive(folder: UserFolder, pending: string): boolean {
 
 function keepCollection(folder: UserFolder, reason: BackupReason, nowMs: number, log: Log): Kept | undefined {
   if (!existsSync(folder.collection)) {
-    dropCompanions(folder.collection); // Of a collection that somebody removed; SQLite would mix them into the new one.
+    setCompanionsAside(folder, nowMs);
     return undefined;
   }
   const facts = settle(folder.collection);
   if (typeof facts === 'string') return setAside(folder, { nowMs, damage: facts }, log);
   if (facts.notes + facts.cards + facts.reviews === 0) return undefined;
-  makeFolder(folder);
+  makeBackupsFolder(folder);
   const id = unusedBackupId(folder, nowMs, reason);
   keepUnder(folder.collection, pendingFile(folder, id));
   syncFolder(backupsFolder(folder));
@@ -87,6 +91,13 @@ function keepCollection(folder: UserFolder, reason: BackupReason, nowMs: number,
 function settle(collection: string): CollectionFacts | string {
   // SQLite would take it for a new database, and throw away the log beside it.
   if (statSync(collection).size === 0) return 'an empty file';
+  const facts = lookAt(collection);
+  if (typeof facts !== 'string') return facts;
+  assertReadable(collection);
+  return lookAt(collection);
+}
+
+function lookAt(collection: string): CollectionFacts | string {
   try {
     if (hasCompanion(collection)) takeInWal(collection);
     return readFacts(collection);
@@ -99,7 +110,7 @@ function settle(collection: string): CollectionFacts | string {
 
 /** Keeps a damaged collection with all that lies beside it: somebody may be able to save something. Never a link. */
 function setAside(folder: UserFolder, found: { readonly nowMs: number; readonly damage: string }, log: Log): Kept {
-  makeFolder(folder);
+  makeBackupsFolder(folder);
   const id = unusedBackupId(folder, found.nowMs, 'damaged');
   const target = damagedFile(folder, id);
   for (const suffix of [...COMPANIONS, '']) {
@@ -114,12 +125,6 @@ function setAside(folder: UserFolder, found: { readonly nowMs: number; readonly 
     'The stored collection is damaged; it was set aside before it was replaced',
   );
   return { id, facts: undefined };
-}
-
-function makeFolder(folder: UserFolder): void {
-  if (existsSync(backupsFolder(folder))) return;
-  mkdirSync(backupsFolder(folder), { recursive: true });
-  syncFolder(folder.root);
 }
 
 /** A second name; where the file system has no links (exFAT, some network disks) a copy. */

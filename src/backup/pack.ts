@@ -1,25 +1,21 @@
-import { randomUUID } from 'node:crypto';
-import { constants, copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
-import path from 'node:path';
-import { COMPANIONS, damageOf, hasCompanion, readFacts, takeInWal } from '../collection/stored-file.ts';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
+import { COMPANIONS } from '../collection/companions.ts';
+import { damageOf, hasCompanion, readFacts, takeInWal } from '../collection/stored-file.ts';
 import { makeUpdateNotice } from '../collection/update-notice.ts';
 import { prepareUpload } from '../collection/validate-upload.ts';
 import { replaceFile, syncFolder } from '../storage/replace-file.ts';
+import { assertReadable } from '../storage/sqlite-damage.ts';
+import { copyUnlessStopped, StopSign } from '../storage/stoppable-copy.ts';
 import type { UserFolder } from '../user-folder.ts';
 import { backupsFolder, damagedFile, packedFile, pendingFile } from './backup-folder.ts';
 import { unpackCollection, writePackage } from './colpkg.ts';
+import { draftPath, removeCollection } from './draft-files.ts';
 
 /** What became of a collection that was to be packed. */
 export type Packing =
   | { readonly kind: 'packed'; readonly path: string; readonly bytes: number }
   /** It is no whole collection; `kept` is where it lies now, if it had a backup's name. */
   | { readonly kind: 'damaged'; readonly damage: string; readonly kept: string | undefined };
-
-/** A new path in the user's folder for files on their way. */
-export function draftPath(folder: UserFolder, purpose: string): string {
-  mkdirSync(folder.incoming, { recursive: true });
-  return path.join(folder.incoming, `${purpose}-${randomUUID()}.anki2`);
-}
 
 /**
  * Packs a private copy of a collection, of any schema and form and with what lies beside it, into the backup `id`. The
@@ -73,22 +69,19 @@ export async function packPending(folder: UserFolder, id: string): Promise<Packi
   return { kind: 'packed', path: target, bytes: statSync(target).size };
 }
 
-/** Copies a collection file with what lies beside it. The file itself stands still; its `-wal` may grow meanwhile. */
-export function copyCollection(source: string, target: string): void {
+/**
+ * Copies a collection file with what lies beside it. The file itself stands still; its `-wal` may grow meanwhile. False,
+ * and without a trace, when it was stopped.
+ */
+export function copyCollection(source: string, target: string, stop = new StopSign()): boolean {
+  let isWhole = false;
   try {
-    for (const suffix of ['', ...COMPANIONS]) {
-      if (suffix !== '' && !existsSync(source + suffix)) continue;
-      copyFileSync(source + suffix, target + suffix, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
-    }
-  } catch (error) {
-    removeCollection(target);
-    throw error;
+    const suffixes = ['', ...COMPANIONS].filter((suffix) => suffix === '' || existsSync(source + suffix));
+    isWhole = suffixes.every((suffix) => copyUnlessStopped(source + suffix, target + suffix, stop));
+    return isWhole;
+  } finally {
+    if (!isWhole) removeCollection(target);
   }
-}
-
-/** Removes a private copy with what lies beside it. */
-export function removeCollection(file: string): void {
-  for (const suffix of ['', ...COMPANIONS]) rmSync(file + suffix, { force: true });
 }
 
 /** Unpacks a backup into a new file in `incoming`; returns its path. Throws when the backup is damaged. */
@@ -101,17 +94,25 @@ export async function unpackBackup(folder: UserFolder, backup: string): Promise<
 
 /** Checks a copy and brings it into the one form in which collections are packed. Returns what is wrong with it. */
 export async function prepareCopy(copy: string): Promise<string | undefined> {
-  if (hasCompanion(copy)) {
-    try {
-      takeInWal(copy);
-    } catch (error) {
-      const damage = damageOf(error);
-      if (damage === undefined) throw error;
-      return damage;
-    }
+  if (damageInLog(copy) !== undefined) {
+    assertReadable(copy);
+    const damage = damageInLog(copy);
+    if (damage !== undefined) return damage;
   }
   const verdict = await prepareUpload(copy);
   return verdict.kind === 'refused' ? verdict.reason : undefined;
+}
+
+/** Moves what lies beside the copy into it, or says what keeps it from that. */
+function damageInLog(copy: string): string | undefined {
+  try {
+    if (hasCompanion(copy)) takeInWal(copy);
+    return undefined;
+  } catch (error) {
+    const damage = damageOf(error);
+    if (damage === undefined) throw error;
+    return damage;
+  }
 }
 
 let notice: Buffer | undefined;

@@ -4,8 +4,9 @@ import { type CollectionFacts, readFacts } from '../collection/stored-file.ts';
 import { messageOf, SyncError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { UserFolder } from '../user-folder.ts';
+import { removeCollection } from './draft-files.ts';
 import { type Kept, replaceKeeping } from './keep-replaced.ts';
-import { prepareCopy, removeCollection, unpackBackup } from './pack.ts';
+import { prepareCopy, unpackBackup } from './pack.ts';
 
 /** A backup that is ready to take the collection's place, or what is wrong with it. */
 export type Restorable =

@@ -20,6 +20,8 @@ export interface TrashedVersion {
   readonly fate: 'deleted' | 'replaced';
   readonly bytes: number;
   readonly path: string;
+  /** Of the bytes that it must have; undefined when nobody knows, as of a file that another program had changed. */
+  readonly sha1?: string | undefined;
 }
 
 /** What is to come back: everything as it was at a time, or one file in its last version before the present one. */
@@ -75,6 +77,17 @@ export async function restoreTrashed(folder: UserFolder, media: UserMedia, wish:
   return { restored, unreadable };
 }
 
+/** What is wrong in the trash: files that cannot be brought back. Reads all of them. */
+export async function damageInTrash(folder: UserFolder): Promise<string[]> {
+  const damaged: string[] = [];
+  for (const { name, atMs, path: file, sha1 } of await listTrashed(folder)) {
+    const content = await contentOf(file);
+    const isWhole = content !== undefined && (sha1 === undefined || content.sha1 === sha1);
+    if (!isWhole) damaged.push(`${name} of ${new Date(atMs).toISOString()}`);
+  }
+  return damaged;
+}
+
 /** Removes displaced files whose time is over; returns how many batches went. */
 export async function thinTrash(folder: UserFolder, nowMs: number, policy: KeepingPolicy): Promise<number> {
   const batches = (await listTrash(folder.root)).map((batch) => {
@@ -90,12 +103,13 @@ export async function thinTrash(folder: UserFolder, nowMs: number, policy: Keepi
 }
 
 function versionsOf({ record, path: batchPath }: TrashBatch): TrashedVersion[] {
-  return record.files.map(({ name, newSha1, old }) => ({
+  return record.files.map(({ name, usn, newSha1, old }) => ({
     name,
     atMs: Date.parse(record.at),
     fate: newSha1 === null ? 'deleted' : 'replaced',
     bytes: old?.size ?? 0,
     path: trashedFilePath(batchPath, name),
+    sha1: usn === null ? undefined : old?.sha1,
   }));
 }
 
@@ -104,6 +118,7 @@ async function changeTo(version: TrashedVersion, copy: string): Promise<Uploaded
   const name = parseMediaName(version.name);
   const content = await contentOf(version.path);
   if (name.kind !== 'name' || content === undefined || content.size === 0) return undefined;
+  if (version.sha1 !== undefined && content.sha1 !== version.sha1) return undefined;
   await copySynced(version.path, copy);
   return { name: name.name satisfies MediaName, content: { ...content, path: copy } };
 }

@@ -1,10 +1,11 @@
-import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { type ConfigSurroundings, SETTINGS } from '../config/config.ts';
 import { messageOf } from '../errors.ts';
 import { COMMANDS, isCommand, runCommand } from './commands/commands.ts';
+import { doctorCommand, doctorHelp } from './doctor/doctor.ts';
 import { healthcheck } from './healthcheck.ts';
 import { type DispatcherFactory, serveUntilSignal } from './serve.ts';
+import { packageVersion } from './version.ts';
 
 /** Runs what the arguments ask for. Returns the exit code. */
 export async function runCommandLine(
@@ -12,6 +13,7 @@ export async function runCommandLine(
   surroundings: ConfigSurroundings,
   createDispatcher: DispatcherFactory,
 ): Promise<number> {
+  if (args[0] === 'doctor') return doctorCommand(args.slice(1), surroundings);
   if (isCommand(args[0])) return runCommand(args, surroundings);
   const wanted = readArguments(args);
   switch (wanted) {
@@ -51,17 +53,11 @@ function readArguments(args: readonly string[]): Wanted {
   }
 }
 
-function packageVersion(): string {
-  const manifest: unknown = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
-  const hasVersion = typeof manifest === 'object' && manifest !== null && 'version' in manifest;
-  return hasVersion ? String(manifest.version) : 'unknown';
-}
-
 function helpText(): string {
   const settings = SETTINGS.map(
     ({ name, byDefault, meaning }) => `  ${name}  (default: ${byDefault})\n      ${meaning}`,
   );
-  const commands = COMMANDS.map(({ synopsis, meaning }) => `  ${synopsis}\n      ${meaning}`);
+  const commands = [...COMMANDS, doctorHelp].map(({ synopsis, meaning }) => `  ${synopsis}\n      ${meaning}`);
   return `Usage: anki-sync-server [--healthcheck | --version | --help]
        anki-sync-server <command>
 

@@ -33,6 +33,16 @@ function formAt(file: string): string {
   }
 }
 
+test('where no collection is, check in makes none', async () => {
+  using folder = new TestFolder();
+  const file = folder.file('collection.anki2');
+  await checkIn(file);
+  assert.deepEqual(folder.names(), []);
+  fs.writeFileSync(file, '');
+  await checkIn(file);
+  assert.equal(fs.statSync(file).size, 0);
+});
+
 test('after check in a collection of any release is as Anki would have written it', async () => {
   for (const fixture of SCHEMA_18_FIXTURES) {
     using folder = new TestFolder();

@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import type { Database } from '@sqlite.org/sqlite-wasm';
 import { formOf, quoteName, restoredDeclaration, UNICASE_TABLES } from './canonical-form.ts';
@@ -39,6 +40,8 @@ interface Declaration {
 
 /** Natively, because that is fast, respects the locks of other processes, and recovers what a crash left behind. */
 function needsCheckIn(collectionPath: string): boolean {
+  // Of a file that was taken away SQLite would make a new one; whoever opens it next notices.
+  if ((statSync(collectionPath, { throwIfNoEntry: false })?.size ?? 0) === 0) return false;
   const db = new DatabaseSync(collectionPath);
   try {
     db.exec('PRAGMA locking_mode=EXCLUSIVE');

@@ -2,7 +2,7 @@ import { SyncError } from '../errors.ts';
 import { type ExactInteger, toExactInteger } from '../storage/exact-rows.ts';
 import { replacesStoredRow, type StoredVersion } from './merge.ts';
 import { notetypeShape } from './notetype-store.ts';
-import { type CardRow, cardColumn, type NoteContent, type RevlogRow } from './rows.ts';
+import type { CardRow, NoteContent, RevlogRow } from './rows.ts';
 import type { SyncWork } from './sync-work.ts';
 import { cleanField, joinNoteTags, splitNoteTags } from './text/names.ts';
 import { deriveNoteColumns } from './text/strip-html.ts';
@@ -27,7 +27,11 @@ const NOTE_VERSIONS = 'SELECT id, mod, usn FROM notes WHERE id IN (SELECT value 
 
 /** Adds reviews. A review never changes, so one that is here already stays. */
 export function mergeReviews(work: SyncWork, reviews: readonly RevlogRow[]): void {
-  for (const review of reviews) work.counts.revlog += work.sql.run(ADD_REVIEW, ...review);
+  for (const review of reviews) {
+    const added = work.plainSql.run(ADD_REVIEW, ...review);
+    work.counts.revlog += added;
+    work.tally.sent.reviews += added;
+  }
 }
 
 /** Stores the cards that win over what is here. Neither their note nor their deck has to be there (yet). */
@@ -35,13 +39,14 @@ export function mergeCards(work: SyncWork, cards: readonly CardRow[]): void {
   const stored = storedVersions(
     work,
     CARD_VERSIONS,
-    cards.map((card) => card[cardColumn.id]),
+    cards.map(([id]) => id),
   );
   for (const card of cards) {
     const [id, , , , mtimeSecs, usn] = card;
     const current = stored.get(id);
     if (!replacesStoredRow(current, mtimeSecs, work.session.clientUsn)) continue;
-    work.sql.run(PUT_CARD, ...card);
+    work.plainSql.run(PUT_CARD, ...card);
+    work.tally.sent.cards += 1;
     if (current === undefined) work.counts.cards += 1;
     stored.set(id, { usn, mtimeSecs });
   }
@@ -58,6 +63,7 @@ export function mergeNotes(work: SyncWork, notes: readonly NoteContent[]): void 
     const current = stored.get(note.id);
     if (!replacesStoredRow(current, note.mtimeSecs, work.session.clientUsn)) continue;
     putNote(work, note);
+    work.tally.sent.notes += 1;
     if (current === undefined) work.counts.notes += 1;
     stored.set(note.id, { usn: note.usn, mtimeSecs: note.mtimeSecs });
   }
@@ -78,7 +84,7 @@ function putNote(work: SyncWork, note: NoteContent): void {
     throw new SyncError('collectionInconsistent', `Cannot merge note ${note.id}: ${detail}`);
   }
   const derived = deriveNoteColumns(fields, shape.sortField);
-  work.sql.run(
+  work.plainSql.run(
     PUT_NOTE,
     note.id,
     note.guid,
@@ -95,7 +101,7 @@ function putNote(work: SyncWork, note: NoteContent): void {
 
 function storedVersions(work: SyncWork, sql: string, ids: readonly ExactInteger[]): Map<ExactInteger, StoredVersion> {
   if (ids.length === 0) return new Map();
-  const rows = work.sql.all(sql, `[${ids.join(',')}]`);
+  const rows = work.plainSql.all(sql, `[${ids.join(',')}]`);
   return new Map(rows.map(([id, mtime, usn]) => [exact(id), { usn: Number(usn), mtimeSecs: exact(mtime) }]));
 }
 

@@ -1,8 +1,9 @@
-import { existsSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { backup, DatabaseSync } from 'node:sqlite';
 import { messageOf, SyncError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { Statements } from '../storage/exact-rows.ts';
+import { DamagedFileError } from '../storage/sqlite-damage.ts';
 import {
   afterRollback,
   formOf,
@@ -13,14 +14,22 @@ import {
   toWorkingForm,
 } from './canonical-form.ts';
 
-/** What has to be done to a collection's file, in the thread for heavy work, before it can be used. */
-export type Preparation = 'create' | 'upgrade' | 'check in';
+/**
+ * What has to be done to a collection's file before it can be used: in the thread for heavy work, but for `rescue`, which
+ * the thread does that has open what another program took away.
+ */
+export type Preparation = 'create' | 'upgrade' | 'check in' | 'rescue';
 
 /** Newest schema, and the only one that is worked on. */
 export const schemaVersion = 18;
 
 /** Page cache of one open collection, KiB. */
 const cacheKiB = 8 * 1024;
+
+interface FileIdentity {
+  readonly ino: bigint;
+  readonly dev: bigint;
+}
 
 const CODE_OBJECTS = `SELECT type, name FROM sqlite_schema WHERE type IN ('trigger', 'view')`;
 
@@ -33,32 +42,37 @@ export class CollectionFile implements Disposable {
   readonly #db: DatabaseSync;
   readonly #path: string;
   #taken: SchemaText[] | undefined;
-  #working: boolean;
+  readonly #identity: FileIdentity;
+  #working = false;
   #inWork = false;
+  #namesChanged = false;
 
-  private constructor(db: DatabaseSync, path: string, working: boolean) {
+  private constructor(db: DatabaseSync, path: string, identity: FileIdentity) {
     this.#db = db;
     this.#path = path;
-    this.#working = working;
+    this.#identity = identity;
     this.sql = new Statements(db);
   }
 
   /**
-   * Opens the file at `path`, or says what must be done first. A file left in working form is only usable when
-   * `workingFormIsFine`. Throws `serverFault` when it is no usable collection, or when another program holds it.
+   * Opens the file at `path`, or says what must be done first. Throws `serverFault` when it is no usable collection, or
+   * when another program holds it.
    */
-  static open(path: string, log: Log, options = { workingFormIsFine: false }): CollectionFile | Preparation {
-    if (!existsSync(path)) return 'create';
+  static open(path: string, log: Log): CollectionFile | Preparation {
+    const stats = statSync(path, { throwIfNoEntry: false, bigint: true });
+    if (stats === undefined) return 'create';
     let db: DatabaseSync | undefined;
     try {
+      // SQLite would take it for a new database, and throw away the log beside it.
+      if (stats.size === 0n) throw new DamagedFileError('it is an empty file');
       db = openExclusive(path);
-      const opened = inspect(db, options.workingFormIsFine);
-      if (typeof opened === 'string') {
+      const preparation = neededFirst(db);
+      if (preparation !== undefined) {
         db.close();
-        return opened;
+        return preparation;
       }
       dropCode(db, path, log);
-      return new CollectionFile(db, path, opened.working);
+      return new CollectionFile(db, path, stats);
     } catch (error) {
       db?.close();
       throw new SyncError('serverFault', `Cannot open the collection ${path}: ${messageOf(error)}`, { cause: error });
@@ -70,38 +84,48 @@ export class CollectionFile implements Disposable {
     return this.#working;
   }
 
+  /** Has another program removed the file that is open, or put another in its place? */
+  get isStray(): boolean {
+    const now = statSync(this.#path, { throwIfNoEntry: false, bigint: true });
+    return now === undefined || now.ino !== this.#identity.ino || now.dev !== this.#identity.dev;
+  }
+
   /** Bytes of the main file. */
   get byteLength(): number {
     return statSync(this.#path).size;
   }
 
-  /** Begins the transaction of a sync: from here on names can be read, by full scans. */
+  /** Begins the transaction of a sync. */
   beginWork(): void {
     this.#db.exec('BEGIN IMMEDIATE');
     this.#inWork = true;
-    if (this.#working) return;
-    try {
-      this.#taken = takeOutCollation(this.#db);
-    } catch (error) {
-      this.rollbackWork();
-      throw error;
-    }
+    this.#namesChanged = false;
+  }
+
+  /**
+   * From here on the tables that bear names can be read, by full scans. Not done before it is needed: SQLite then reads all
+   * declarations again, and prepares all statements again, twice.
+   */
+  readNames(): void {
+    if (!this.#inWork || this.#working || this.#namesChanged || this.#taken !== undefined) return;
+    this.#taken = takeOutCollation(this.#db);
   }
 
   /** From here on names can be written; the commit leaves the file in working form. */
   changeNames(): void {
+    this.readNames();
     if (this.#taken === undefined) return;
     toWorkingForm(this.#db);
     this.#taken = undefined;
+    this.#namesChanged = true;
   }
 
   /** Commits all that was done since `beginWork`, durably. */
   commitWork(): void {
     if (this.#taken !== undefined) putBackCollation(this.#db, this.#taken);
-    const working = this.#taken === undefined;
     this.#db.exec('COMMIT');
     this.#taken = undefined;
-    this.#working = working;
+    this.#working ||= this.#namesChanged;
     this.#inWork = false;
   }
 
@@ -137,11 +161,6 @@ export class CollectionFile implements Disposable {
     await backup(this.#db, target, { rate: 1000 });
   }
 
-  /** Gives memory back that the page cache holds. */
-  shrink(): void {
-    this.#db.exec('PRAGMA shrink_memory');
-  }
-
   /** Rolls back what is open, moves all commits into the main file and leaves it alone in its folder. */
   close(): void {
     this.rollbackWork();
@@ -172,12 +191,11 @@ function openExclusive(path: string): DatabaseSync {
   }
 }
 
-function inspect(db: DatabaseSync, workingFormIsFine: boolean): Preparation | { readonly working: boolean } {
+function neededFirst(db: DatabaseSync): Preparation | undefined {
   const version = db.prepare('SELECT ver FROM col').get()?.['ver'];
   if (typeof version !== 'number') throw new Error('it has no row in its table col');
   if (version !== schemaVersion) return 'upgrade';
-  const working = formOf(db) === 'working';
-  return working && !workingFormIsFine ? 'check in' : { working };
+  return formOf(db) === 'working' ? 'check in' : undefined;
 }
 
 /** Triggers and views would run inside our own statements; Anki makes none. */

@@ -1,5 +1,6 @@
 import { DatabaseSync } from 'node:sqlite';
 import { pathToFileURL } from 'node:url';
+import { assertReadable, findingOf } from '../storage/sqlite-damage.ts';
 import { quoteName, UNICASE_TABLES } from './canonical-form.ts';
 import { damageOf } from './stored-file.ts';
 
@@ -12,6 +13,12 @@ const cacheKiB = 8 * 1024;
  * About a second for 500 MB: for the thread for heavy work.
  */
 export async function damageIn(file: string): Promise<string | undefined> {
+  if ((await lookAt(file)) === undefined) return undefined;
+  assertReadable(file);
+  return lookAt(file);
+}
+
+async function lookAt(file: string): Promise<string | undefined> {
   try {
     return damageInBigTables(file) ?? (await damageInUnicaseTables(file));
   } catch (error) {
@@ -29,8 +36,8 @@ function damageInBigTables(file: string): string | undefined {
     const tables = db.prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'").all();
     for (const name of tables.map((row) => String(row['name']))) {
       if (UNICASE_TABLES.some((table) => table === name.toLowerCase())) continue;
-      const found = db.prepare(`PRAGMA quick_check(${quoteName(name)})`).get()?.['quick_check'];
-      if (found !== 'ok') return `${name}: ${found}`;
+      const found = findingOf(db.prepare(`PRAGMA quick_check(${quoteName(name)})`).get()?.['quick_check']);
+      if (found !== undefined) return `${name}: ${found}`;
     }
     return undefined;
   } finally {
@@ -43,8 +50,8 @@ async function damageInUnicaseTables(file: string): Promise<string | undefined> 
   const { withUnicaseReader } = await import('./wasm/unicase-database.ts');
   return withUnicaseReader(file, (db) => {
     for (const name of UNICASE_TABLES) {
-      const found = db.selectValue(`PRAGMA integrity_check(${quoteName(name)})`);
-      if (found !== 'ok') return `${name}: ${found}`;
+      const found = findingOf(db.selectValue(`PRAGMA integrity_check(${quoteName(name)})`));
+      if (found !== undefined) return `${name}: ${found}`;
     }
     return undefined;
   });

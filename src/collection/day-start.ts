@@ -23,6 +23,6 @@ export function unburyOnNewDay(work: SyncWork): void {
   if (rules.rolloverIsMissing) writeConfigValue(work, 'rollover', rules.rollover);
   const today = daysElapsed(rules, { crtSecs: Number(readCreationSecs(work)), nowSecs: work.nowSecs });
   if (!needsUnbury(rules.lastUnburied, today)) return;
-  work.sql.run(UNBURY);
+  work.plainSql.run(UNBURY);
   writeConfigValue(work, 'lastUnburied', today);
 }

@@ -30,6 +30,7 @@ export function mergeDeckConfig(work: SyncWork, json: JsonValue): void {
     usn,
     config,
   );
+  work.tally.sent.presets += 1;
 }
 
 function toDeckConfig([id, name, mtimeSecs, usn, config]: SqlRow): DeckConfig {

@@ -30,6 +30,7 @@ export function mergeDeck(work: SyncWork, json: JsonValue): void {
     name === incoming.name ? incoming : { ...incoming, name, mtimeSecs: work.nowSecs, usn: work.session.serverUsn };
   if (stored?.name === name) updateInPlace(work, deck);
   else rewrite(work, deck);
+  work.tally.sent.decks += 1;
 }
 
 function updateInPlace(work: SyncWork, deck: Deck): void {

@@ -15,7 +15,7 @@ const graveType = { cards: 0, notes: 1, decks: 2 } as const;
 /** Deletions that the client has not heard of. A grave of an unknown type is skipped. */
 export function gravesSince(work: SyncWork, clientUsn: number): Graves {
   const graves = { cards: [] as ExactInteger[], decks: [] as ExactInteger[], notes: [] as ExactInteger[] };
-  for (const [id, type, usn] of work.sql.all('SELECT oid, type, usn FROM graves WHERE usn >= ?', clientUsn)) {
+  for (const [id, type, usn] of work.plainSql.all('SELECT oid, type, usn FROM graves WHERE usn >= ?', clientUsn)) {
     if (typeof id !== 'number' && typeof id !== 'bigint') continue;
     if (typeof usn !== 'number' || !isNewsFor(clientUsn, usn)) continue;
     if (type === graveType.cards) graves.cards.push(id);
@@ -31,17 +31,21 @@ export function gravesSince(work: SyncWork, clientUsn: number): Graves {
  * deleted again must go on a third device too.
  */
 export function applyGraves(work: SyncWork, graves: Graves): void {
-  for (const id of graves.notes) work.counts.notes -= work.sql.run('DELETE FROM notes WHERE id = ?', id);
-  for (const id of graves.cards) work.counts.cards -= work.sql.run('DELETE FROM cards WHERE id = ?', id);
+  const { counts, tally } = work;
+  const before = counts.notes + counts.cards;
+  for (const id of graves.notes) counts.notes -= work.plainSql.run('DELETE FROM notes WHERE id = ?', id);
+  for (const id of graves.cards) counts.cards -= work.plainSql.run('DELETE FROM cards WHERE id = ?', id);
+  tally.sent.deletions += before - counts.notes - counts.cards;
   for (const id of graves.decks) {
     if (work.sql.get('SELECT 1 FROM decks WHERE id = ?', id) === undefined) continue;
     work.changeNames();
     work.sql.run('DELETE FROM decks WHERE id = ?', id);
     work.forgetDeckNames();
+    tally.sent.deletions += 1;
   }
   for (const kind of ['notes', 'cards', 'decks'] as const) {
     for (const id of graves[kind]) {
-      work.sql.run(
+      work.plainSql.run(
         'INSERT INTO graves (oid, type, usn) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET usn = excluded.usn',
         id,
         graveType[kind],

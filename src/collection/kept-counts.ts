@@ -33,6 +33,7 @@ export function rememberCounts(path: string, sql: Statements, counts: RowCounts)
   if (remembered.size > rememberedMax && oldest.done !== true) remembered.delete(oldest.value);
 }
 
-function stampOf(sql: Statements): string {
+/** The times and usn that tell one state of a collection from the others. */
+export function stampOf(sql: Statements): string {
   return String(sql.get('SELECT mod, scm, usn, ls FROM col'));
 }

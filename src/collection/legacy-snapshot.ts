@@ -1,8 +1,9 @@
 import { rmSync } from 'node:fs';
-import { DatabaseSync } from 'node:sqlite';
+import type { DatabaseSync } from 'node:sqlite';
 import { cloneFile } from '../storage/replace-file.ts';
 import { takeOutCollation } from './canonical-form.ts';
 import { downgradeToSchema11 } from './format/downgrade.ts';
+import { changeAlone } from './upgrade-file.ts';
 
 /**
  * Writes the schema 18 file `source`, which nobody changes meanwhile, as a schema 11 file to `target`, for clients of
@@ -22,21 +23,12 @@ export async function makeSchema11Snapshot(source: string, target: string): Prom
 }
 
 function downgradeFile(file: string): void {
-  const db = new DatabaseSync(file, { enableForeignKeyConstraints: false });
-  try {
-    db.exec(`
-      PRAGMA locking_mode=EXCLUSIVE;
-      PRAGMA trusted_schema=OFF;
-      PRAGMA temp_store=MEMORY;
-      PRAGMA synchronous=OFF;
-    `);
-    db.exec('BEGIN IMMEDIATE');
+  const downgrade = (db: DatabaseSync) => {
     takeOutCollation(db);
     downgradeToSchema11(db);
-    db.exec('COMMIT');
+  };
+  changeAlone(file, 'OFF', downgrade, (db) => {
     const mode = db.prepare('PRAGMA journal_mode=DELETE').get()?.journal_mode;
     if (mode !== 'delete') throw new Error(`Cannot leave WAL mode: ${file}`);
-  } finally {
-    db.close();
-  }
+  });
 }

@@ -46,6 +46,7 @@ export function mergeNotetype(work: SyncWork, json: JsonValue): void {
   if (stored !== undefined && hasSameNames(stored, renamed)) updateInPlace(work, renamed);
   else rewrite(work, renamed);
   work.notetypeShapes.delete(String(id));
+  work.tally.sent.notetypes += 1;
 }
 
 /** Fields of the notes of a notetype; remembered for the length of the sync. */

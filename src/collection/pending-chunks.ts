@@ -64,15 +64,15 @@ function gatherIds(work: SyncWork): PendingChunks {
   const since = work.session.clientUsn;
   const condition = since === -1 ? 'usn = ?' : 'usn >= ?';
   return {
-    revlog: work.sql.integers(`SELECT id FROM revlog WHERE ${condition} ORDER BY usn, id`, since),
-    notes: work.sql.integers(`SELECT id FROM notes WHERE ${condition} ORDER BY usn, id`, since),
-    cards: work.sql.integers(`SELECT id FROM cards WHERE ${condition} ORDER BY usn, id`, since),
+    revlog: work.plainSql.integers(`SELECT id FROM revlog WHERE ${condition} ORDER BY usn, id`, since),
+    notes: work.plainSql.integers(`SELECT id FROM notes WHERE ${condition} ORDER BY usn, id`, since),
+    cards: work.plainSql.integers(`SELECT id FROM cards WHERE ${condition} ORDER BY usn, id`, since),
   };
 }
 
 function rowsById(work: SyncWork, sql: string, ids: readonly bigint[]): SqlRow[] {
   if (ids.length === 0) return [];
-  const rows = new Map(work.sql.all(sql, `[${ids.join(',')}]`).map((row) => [String(row[0]), row]));
+  const rows = new Map(work.plainSql.all(sql, `[${ids.join(',')}]`).map((row) => [String(row[0]), row]));
   // A row may have been deleted since its id was gathered, by a late `applyGraves`.
   return ids.map((id) => rows.get(String(id))).filter((row) => row !== undefined);
 }

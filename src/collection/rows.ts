@@ -48,9 +48,6 @@ export interface NoteContent {
   readonly fields: string;
 }
 
-/** Position of a column. */
-export const cardColumn = { id: 0 } as const;
-
 /** Ids of what the client has still to be sent, the next ones last. */
 export interface PendingChunks {
   revlog: BigInt64Array;

@@ -10,19 +10,19 @@ export interface ObjectCounts {
   readonly deckConfigs: number;
 }
 
-const TABLES_WITH_USN = ['cards', 'notes', 'revlog', 'graves', 'decks', 'deck_config', 'tags', 'notetypes'] as const;
+const BIG_TABLES = ['cards', 'notes', 'revlog', 'graves'] as const;
 
 /** The tables that hold an object marked as unsent (usn -1), which a server's must never do. */
 export function tablesWithUnsent(work: SyncWork): string[] {
-  return TABLES_WITH_USN.filter((table) => work.sql.get(`SELECT 1 FROM ${table} WHERE usn = -1 LIMIT 1`) !== undefined);
+  const { unsent } = work.smalls;
+  const big = BIG_TABLES.filter(
+    (table) => work.plainSql.get(`SELECT 1 FROM ${table} WHERE usn = -1 LIMIT 1`) !== undefined,
+  );
+  return [...big, ...unsent];
 }
 
-/** How many objects of each kind the collection has now. The big tables are not scanned. */
+/** How many objects of each kind the collection has now. No table is scanned when nothing has changed in it. */
 export function countObjects(work: SyncWork): ObjectCounts {
-  return {
-    ...work.counts,
-    notetypes: work.sql.number('SELECT count() FROM notetypes NOT INDEXED'),
-    decks: work.sql.number('SELECT count() FROM decks NOT INDEXED'),
-    deckConfigs: work.sql.number('SELECT count() FROM deck_config NOT INDEXED'),
-  };
+  const { notetypes, decks, deckConfigs } = work.smalls;
+  return { ...work.counts, notetypes, decks, deckConfigs };
 }

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { pathToFileURL } from 'node:url';
+import { COMPANIONS } from './companions.ts';
 import { Refusal, refusalOf } from './upload-refusal.ts';
 
 /** What tells one state of a collection from another at a glance. */
@@ -19,9 +20,6 @@ const FACTS = `
     (SELECT max(id) FROM revlog), mod
   FROM col
 `;
-
-/** What SQLite keeps beside a file that was not closed. */
-export const COMPANIONS = ['-wal', '-journal'] as const;
 
 /** Does a file hold commits, or changes to undo, beside it? */
 export function hasCompanion(file: string): boolean {
@@ -64,18 +62,6 @@ export function readFacts(file: string): CollectionFacts {
   } finally {
     db.close();
   }
-}
-
-/** SQLite's result codes for a file that is none of its own, or no longer. */
-const damageCodes = new Set([11 /* SQLITE_CORRUPT */, 26 /* SQLITE_NOTADB */]);
-
-/** What SQLite says of a damaged file, if that is why a statement on it failed. */
-export function damageFoundBy(error: unknown): string | undefined {
-  if (!(error instanceof Error)) return undefined;
-  if ('errcode' in error && typeof error.errcode === 'number' && damageCodes.has(error.errcode & 0xff)) {
-    return error.message;
-  }
-  return damageFoundBy(error.cause);
 }
 
 /** What is wrong with the file, if an error tells of a damaged file and not of a fault of this machine. */

@@ -4,6 +4,8 @@ import { abortEnds, claimSession, isForgotten, type SyncSession } from './sync-s
 
 const active: SyncSession = {
   sessionKey: 'phone',
+  client: '',
+  beganMs: 0,
   clientVersion: '26.09,android',
   serverUsn: 3,
   clientUsn: 2,

@@ -5,12 +5,16 @@ export interface SyncSession {
   readonly sessionKey: string;
   /** Release and system of the client as its requests name them; empty for legacy ones. */
   readonly clientVersion: string;
+  /** The same as said in `meta`, which legacy clients do as well. */
+  readonly client: string;
   /** `col.usn` when the sync began; what the client sends bears it already. */
   readonly serverUsn: number;
   /** What the client had seen: objects with this usn or a higher one are news to it. */
   readonly clientUsn: number;
   /** The client's collection changed last: its config wins. */
   readonly clientIsNewer: boolean;
+  /** Time of its `meta`, or of `start` when that is not known, epoch milliseconds. */
+  readonly beganMs: number;
   lastSeenMs: number;
   /** Ids still to be sent; gathered by the first `chunk`. */
   pendingChunks: PendingChunks | undefined;

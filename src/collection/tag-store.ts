@@ -24,6 +24,7 @@ export function registerTag(work: SyncWork, text: string): void {
     work.session.serverUsn,
   );
   work.tagNames.set(spelled, spelled);
+  work.tally.sent.tags += 1;
 }
 
 /** The tag with its nearest stored ancestor's spelling for the leading levels. */

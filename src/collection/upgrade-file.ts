@@ -33,18 +33,30 @@ export async function upgradeFile(collectionPath: string, { nowSecs, before, aft
 
 /** Runs `body` in a transaction on a file that nobody else has open, and leaves it alone in its folder, on the disk. */
 export function changeDurably(file: string, body: (db: DatabaseSync) => void): void {
+  changeAlone(file, 'FULL', body, (db) => {
+    db.exec('PRAGMA wal_checkpoint(TRUNCATE)'); // Closing does it too, but does not say when the disk is full.
+  });
+}
+
+/** Runs `body` in a transaction on a file that nobody else has open, and `afterwards` behind it. */
+export function changeAlone(
+  file: string,
+  synchronous: 'FULL' | 'OFF',
+  body: (db: DatabaseSync) => void,
+  afterwards: (db: DatabaseSync) => void,
+): void {
   const db = new DatabaseSync(file, { enableForeignKeyConstraints: false });
   try {
     db.exec(`
       PRAGMA locking_mode=EXCLUSIVE;
       PRAGMA trusted_schema=OFF;
       PRAGMA temp_store=MEMORY;
-      PRAGMA synchronous=FULL;
+      PRAGMA synchronous=${synchronous};
       BEGIN IMMEDIATE;
     `);
     body(db);
     db.exec('COMMIT');
-    db.exec('PRAGMA wal_checkpoint(TRUNCATE)'); // Closing does it too, but does not say when the disk is full.
+    afterwards(db);
   } finally {
     db.close();
   }

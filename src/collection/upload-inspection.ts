@@ -2,9 +2,11 @@ import { statSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { jsonBytesMax, MiB } from '../limits.ts';
 import { type SqlValue, Statements } from '../storage/exact-rows.ts';
+import { findingOf } from '../storage/sqlite-damage.ts';
 import { assertRestorable, quoteName, takeOutCollation, unusableIndexes } from './canonical-form.ts';
 import { type Column, shapeProblem } from './collection-shape.ts';
 import { downgradeToSchema11 } from './format/downgrade.ts';
+import { indexProblem } from './index-check.ts';
 import { Refusal } from './upload-refusal.ts';
 
 /** What is known of a file that passed all checks that SQLite here can make. */
@@ -33,6 +35,7 @@ const cacheKiB = 16 * 1024;
 
 const SCHEMA = 'SELECT type, name, sql FROM sqlite_schema';
 const COL = 'SELECT ver, mod, usn, crt, scm, ls FROM col';
+const OTHER_TABLES = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'";
 const UNICASE_USERS = "SELECT DISTINCT tbl_name FROM sqlite_schema WHERE sql LIKE '%unicase%'";
 
 /** Sum of these must fit into one message, as it does in the sync of a new device. */
@@ -163,7 +166,11 @@ function columnsOf(db: DatabaseSync, table: string): Column[] {
 function checkIntegrity(db: DatabaseSync, statements: Statements, unicaseTables: readonly string[]): void {
   db.exec('SAVEPOINT all_tables');
   for (const name of unicaseTables) db.exec(`DROP TABLE ${quoteName(name)}`);
-  expectOk(statements, 'PRAGMA integrity_check(1)');
+  expectOk(statements, 'PRAGMA quick_check(1)');
+  for (const [name] of statements.all(OTHER_TABLES)) {
+    const problem = indexProblem(statements, String(name));
+    if (problem !== undefined) throw new Refusal(`integrity check: ${problem}`);
+  }
   db.exec('ROLLBACK TO all_tables; RELEASE all_tables');
 }
 
@@ -181,8 +188,8 @@ function checkObjects(db: DatabaseSync, statements: Statements): void {
 }
 
 function expectOk(statements: Statements, check: string): void {
-  const found = statements.get(check)?.[0];
-  if (found !== 'ok') throw new Refusal(`integrity check: ${found}`);
+  const found = findingOf(statements.get(check)?.[0]);
+  if (found !== undefined) throw new Refusal(`integrity check: ${found}`);
 }
 
 function isUtf8(decoder: TextDecoder, bytes: Uint8Array): boolean {

@@ -1,4 +1,5 @@
 import { messageOf } from '../errors.ts';
+import { isMachineFault } from '../storage/sqlite-damage.ts';
 import { DeclarationError } from './canonical-form.ts';
 import { FormatError } from './format/format-error.ts';
 
@@ -12,18 +13,6 @@ export class Refusal extends Error {
 
 const REASONS = [Refusal, FormatError, DeclarationError];
 
-/** SQLite's result codes that speak of this machine and not of the file: no memory, no space, no access. */
-const MACHINE_FAULTS = [
-  3, // SQLITE_PERM
-  5, // SQLITE_BUSY
-  6, // SQLITE_LOCKED
-  7, // SQLITE_NOMEM
-  9, // SQLITE_INTERRUPT
-  10, // SQLITE_IOERR
-  13, // SQLITE_FULL
-  14, // SQLITE_CANTOPEN
-];
-
 /**
  * Why the file is refused, if that is what an error means: a check failed, SQLite could not read it, or an object in it
  * is not in Anki's format. Undefined for faults of the server, which the client must not take for a broken collection.
@@ -32,7 +21,7 @@ export function refusalOf(error: unknown): string | undefined {
   if (REASONS.some((type) => error instanceof type)) return messageOf(error);
   if (!(error instanceof Error) || error.cause !== undefined) return undefined;
   const code = sqliteCodeOf(error);
-  return code === undefined || MACHINE_FAULTS.includes(code & 0xff) ? undefined : `SQLite: ${error.message}`;
+  return code === undefined || isMachineFault(code) ? undefined : `SQLite: ${error.message}`;
 }
 
 /** Extended result code, of the native SQLite or the one in WebAssembly. */

@@ -1,5 +1,6 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 import type { DatabaseSync } from 'node:sqlite';
+import { assertReadable, findingOf } from '../storage/sqlite-damage.ts';
 import { putBackCollation, quoteName, takeOutCollation } from './canonical-form.ts';
 import { checkIn } from './check-in.ts';
 import { changeDurably, upgradeFile } from './upgrade-file.ts';
@@ -33,6 +34,13 @@ const headerBytes = 100;
  * is of no further use. Rejects only for faults of the server.
  */
 export async function prepareUpload(file: string): Promise<UploadVerdict> {
+  const verdict = await lookAt(file);
+  if (verdict.kind === 'accepted') return verdict;
+  assertReadable(file);
+  return lookAt(file);
+}
+
+async function lookAt(file: string): Promise<UploadVerdict> {
   try {
     checkHeader(file);
     const inspection = inspectUpload(file);
@@ -77,8 +85,8 @@ async function checkUnicaseTables(file: string, tables: readonly string[]): Prom
   const { withUnicaseDatabase } = await import('./wasm/unicase-database.ts');
   await withUnicaseDatabase(file, (db) => {
     for (const table of tables) {
-      const found = db.selectValue(`PRAGMA integrity_check(${quoteName(table)})`);
-      if (found !== 'ok') throw new Refusal(`integrity check: ${found}`);
+      const found = findingOf(db.selectValue(`PRAGMA integrity_check(${quoteName(table)})`));
+      if (found !== undefined) throw new Refusal(`integrity check: ${found}`);
     }
   });
 }

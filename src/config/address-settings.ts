@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
 import { type Environment, quoted, type Setting } from './setting.ts';
 
-/** Where the address of a client in the log comes from. Same values as the official server. */
+/** Where the address of a client comes from. Same values as the official server. */
 export const IP_HEADERS = [
   'ConnectInfo',
   'XRealIp',
@@ -19,7 +19,7 @@ export const ADDRESS_SETTINGS: readonly Setting[] = [
   {
     name: 'SYNC_IP_HEADER',
     byDefault: 'ConnectInfo',
-    meaning: `Behind a proxy: the header that tells the client's address for the log. ${IP_HEADERS.join(', ')}.`,
+    meaning: `Behind a proxy: the header that tells the client's address. ${IP_HEADERS.join(', ')}.`,
   },
 ];
 

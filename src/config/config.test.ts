@@ -35,12 +35,19 @@ test('one user is all that must be set; the rest is as in the official server', 
   );
   assert.deepEqual(rest, {
     base: '/home/ann/.syncserver',
+    deviceKeys: false,
     host: '0.0.0.0',
     port: 8080,
     payloadBytesMax: 100 * 1024 * 1024,
     inflatedBytesMax: 300 * 1024 * 1024,
+    listen: [{ kind: 'tcp', host: '0.0.0.0', port: 8080, tls: false, ipv6Only: false }],
+    tlsFiles: undefined,
     ipHeader: 'ConnectInfo',
+    trustedProxies: ['loopback', 'private'],
+    quota: { collectionBytesMax: undefined, mediaBytesMax: undefined },
     logLevel: 'info',
+    logFormat: 'text',
+    metrics: { kind: 'off' },
   });
 });
 
@@ -76,6 +83,8 @@ test('users that cannot be are refused, and no message shows a password', () => 
     'a\0b:x',
     'a\nb:x',
     '.server:x',
+    'accounts.db:x',
+    'Accounts.DB-journal:x',
     '.SERVER:x',
     `${'x'.repeat(256)}:x`,
     '\ufffd:x',
@@ -86,7 +95,7 @@ test('users that cannot be are refused, and no message shows a password', () => 
     assert.doesNotMatch(problem({ SYNC_USER3: value.replace(/x$/, 'hunter2') }), /hunter2/);
   }
   assert.match(problem({ ...ann, SYNC_USER2: 'ann:other' }), /^SYNC_USER2 has the same name as SYNC_USER1/);
-  assert.match(problem({}), /^SYNC_USER1 is not set/);
+  assert.deepEqual(config({}).users, [], 'there may be users in the data folder');
 });
 
 test('names that Windows cannot have are refused there only', () => {
@@ -122,6 +131,7 @@ test('values that do not fit are refused with the variable and what would fit', 
     SYNC_IP_HEADER: ['X-Forwarded-For', 'RightmostForwarded', 'connectinfo', ''],
     SYNC_LOG_LEVEL: ['loud', ''],
     SYNC_BASE: [''],
+    SYNC_DEVICE_KEYS: ['', 'maybe'],
   };
   for (const [name, values] of Object.entries(wrong)) {
     for (const value of values)

@@ -7,14 +7,25 @@ import { type Environment, isYes, quoted, type Setting } from './setting.ts';
 export const USER_SETTINGS: readonly Setting[] = [
   {
     name: 'SYNC_USER1, SYNC_USER2, …',
-    byDefault: 'none, one is needed',
+    byDefault: 'none',
     meaning: 'One user each, as name:password. The name ends at the first colon. Any numbers; gaps are fine.',
+  },
+  {
+    name: 'SYNC_USER1_FILE, SYNC_USER2_FILE, …',
+    byDefault: 'none',
+    meaning: 'A file that holds the value of the variable without _FILE, in one line. Any secret can be given so.',
   },
   {
     name: 'PASSWORDS_HASHED',
     byDefault: 'no',
     meaning:
       'The passwords above are PHC hashes (pbkdf2-sha256, pbkdf2-sha512, argon2id). Set to anything but 0, false, no or off.',
+  },
+  {
+    name: 'SYNC_DEVICE_KEYS',
+    byDefault: 'off',
+    meaning:
+      'on: each device of the users above gets a key of its own, which can be revoked. All devices log in again, and again when they go back to the official server.',
   },
 ];
 
@@ -32,8 +43,6 @@ export function readUsers(
       warnings.push(`${name} is not read. Did you mean SYNC_USER1?`);
     }
   }
-  if (variables.length === 0)
-    problems.push('SYNC_USER1 is not set. Set it to a name and a password, as in ann:secret.');
   const areHashed = isYes(env['PASSWORDS_HASHED']);
   const users = new Map<string, UserSetting>();
   for (const variable of variables) {
@@ -47,6 +56,14 @@ export function readUsers(
     }
   }
   return [...users.values()];
+}
+
+/** Does each device of an environment user get a key of its own? */
+export function readDeviceKeys(text: string | undefined, problems: string[]): boolean {
+  if (text === undefined || /^(?:0|false|no|off)$/i.test(text)) return false;
+  if (/^(?:1|true|yes|on)$/i.test(text)) return true;
+  problems.push(`SYNC_DEVICE_KEYS: ${quoted(text)} is neither on nor off. Use one of them.`);
+  return false;
 }
 
 interface UserVariable {

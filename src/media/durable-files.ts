@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
 import { copyFile, link, open, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
+import { isUnsyncableFolder } from '../storage/replace-file.ts';
 
 // Files of one user, moved so that a crash leaves whole files under whole names. All of it waits in libuv's threads,
 // never in the thread that serves the users.
@@ -19,8 +20,7 @@ export async function syncFolder(folder: string): Promise<void> {
   try {
     await syncFile(folder);
   } catch (error) {
-    // Some network file systems cannot sync a folder. That is as durable as they get; uploads must work all the same.
-    if (!['EINVAL', 'ENOTSUP', 'EOPNOTSUPP'].includes(codeOf(error))) throw error;
+    if (!isUnsyncableFolder(error)) throw error;
   }
 }
 

@@ -5,7 +5,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { sha1Of, TemporaryUser } from '../../test/support/media.ts';
 import { SyncError } from '../errors.ts';
-import { MediaDb, type MediaEntry, readMediaUsn } from './media-db.ts';
+import { MediaDb, type MediaEntry } from './media-db.ts';
 
 const entry = (text: string, usn: number, size = text.length): MediaEntry => ({
   sha1: sha1Of(text),
@@ -56,7 +56,7 @@ test('the counters follow every update, and all is there after opening again', (
     assert.deepEqual([db.lastUsn, db.fileCount], [5, 1]);
     save(db, 5, 5, { 'gone.txt': undefined });
   }
-  assert.equal(readMediaUsn(file), 5);
+  assert.equal(lastUsnOf(file), 5);
   using raw = openRaw(file);
   assert.deepEqual(raw.values('SELECT * FROM meta'), [[5, 4, 1]]);
   assert.deepEqual(raw.values('SELECT fname, lower(hex(csum)), size, usn, mtime FROM media ORDER BY fname'), [
@@ -104,7 +104,7 @@ test('an index of version 3 becomes version 4, and its counter does not go back'
       INSERT INTO media VALUES ('a', x'${sha1Of('A')}', 1, 7, 0), ('gone', NULL, 0, 9, 1234), ('odd', x'${sha1Of('O')}', 0, 3, 1234);
       PRAGMA user_version = 3;`);
   }
-  assert.equal(readMediaUsn(user.folder.mediaDb), 50);
+  assert.equal(lastUsnOf(user.folder.mediaDb), 50);
   using db = new MediaDb(user.folder.mediaDb);
   assert.deepEqual(
     db.changesAfter(0, 10).map(({ name, usn, sha1 }) => [name, usn, sha1]),
@@ -170,4 +170,10 @@ function openRaw(file: string) {
     },
     [Symbol.dispose]: () => db.close(),
   };
+}
+
+/** The counter of an index that nobody has open. */
+function lastUsnOf(file: string): number {
+  using db = new MediaDb(file);
+  return db.lastUsn;
 }

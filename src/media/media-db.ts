@@ -1,5 +1,7 @@
-import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import { DatabaseSync } from 'node:sqlite';
 import { SyncError } from '../errors.ts';
+import { Statements } from '../storage/exact-rows.ts';
+import { findingOf } from '../storage/sqlite-damage.ts';
 import { migrateMediaDb } from './media-schema.ts';
 
 /** SHA-1 in lower-case hex. */
@@ -33,6 +35,7 @@ export interface IndexUpdate {
 
 const LAST_USN = 'SELECT last_usn FROM meta';
 const FILE_COUNT = 'SELECT total_nonempty_files FROM meta';
+const TOTAL_BYTES = 'SELECT total_bytes FROM meta';
 const ENTRY = 'SELECT lower(hex(csum)), size, usn, mtime FROM media WHERE fname = ?';
 // ORDER BY is part of the contract: clients go on from the usn of the last record.
 const CHANGES_AFTER = `
@@ -55,17 +58,18 @@ const RECOUNT = `
  */
 export class MediaDb implements Disposable {
   readonly #db: DatabaseSync;
-  readonly #prepared = new Map<string, StatementSync>();
+  readonly #sql: Statements;
   /** The counters had to be corrected on opening. */
   readonly recounted: boolean;
 
   /** Opens or creates the index, and brings a version 3 to version 4. Fails with `serverFault` when another process holds it. */
   constructor(file: string) {
     this.#db = openExclusively(file);
+    this.#sql = new Statements(this.#db);
     try {
       migrateMediaDb(this.#db);
       // Clients whose count differs from this one start over, at every sync: a wrong one never heals by itself.
-      this.recounted = this.#run(RECOUNT) > 0;
+      this.recounted = this.#sql.run(RECOUNT) > 0;
     } catch (error) {
       this.#db.close();
       throw cannotOpen(file, error);
@@ -74,26 +78,40 @@ export class MediaDb implements Disposable {
 
   /** Counter of changes: the usn of the latest one. */
   get lastUsn(): number {
-    return this.#number(LAST_USN);
+    return this.#sql.number(LAST_USN);
   }
 
   /** Files that are not deleted. */
   get fileCount(): number {
-    return this.#number(FILE_COUNT);
+    return this.#sql.number(FILE_COUNT);
+  }
+
+  /** Of the files that are not deleted. */
+  get totalBytes(): number {
+    return this.#sql.number(TOTAL_BYTES);
   }
 
   /** What is known about a name, also when it is deleted. */
   entry(name: string): MediaEntry | undefined {
-    const row = this.#prepare(ENTRY).get(name) as unknown as [Sha1Hex, number, number, number] | undefined;
+    const row = this.#sql.get(ENTRY, name) as unknown as readonly [Sha1Hex, number, number, number] | undefined;
     if (row === undefined) return undefined;
     const [sha1, size, usn, mtimeSecs] = row;
     return { sha1, size, usn, mtimeSecs };
   }
 
+  /** What a close look finds wrong with the file; undefined when all is well. */
+  damage(): string | undefined {
+    return findingOf(this.#sql.get('PRAGMA integrity_check(1)')?.[0]);
+  }
+
   /** Changes after a usn, in the order of their usn. */
   changesAfter(afterUsn: number, rowsMax: number): MediaChange[] {
-    const rows = this.#prepare(CHANGES_AFTER).all(afterUsn, rowsMax) as unknown as [string, number, Sha1Hex | null][];
-    return rows.map(([name, usn, sha1]) => ({ name, usn, sha1: sha1 ?? undefined }));
+    const rows = this.#sql.all(CHANGES_AFTER, afterUsn, rowsMax);
+    return (rows as unknown as readonly (readonly [string, number, Sha1Hex | null])[]).map(([name, usn, sha1]) => ({
+      name,
+      usn,
+      sha1: sha1 ?? undefined,
+    }));
   }
 
   /** All of the update or nothing; on return it is on the disk. */
@@ -109,10 +127,10 @@ export class MediaDb implements Disposable {
         const before = this.entry(name);
         bytes += (entry?.size ?? 0) - (before?.size ?? 0);
         files += Number((entry?.size ?? 0) > 0) - Number((before?.size ?? 0) > 0);
-        if (entry === undefined) this.#run(FORGET_ENTRY, name);
-        else this.#run(SAVE_ENTRY, name, Buffer.from(entry.sha1, 'hex'), entry.size, entry.usn, entry.mtimeSecs);
+        if (entry === undefined) this.#sql.run(FORGET_ENTRY, name);
+        else this.#sql.run(SAVE_ENTRY, name, Buffer.from(entry.sha1, 'hex'), entry.size, entry.usn, entry.mtimeSecs);
       }
-      this.#run(SAVE_META, update.usnAfter, bytes, files);
+      this.#sql.run(SAVE_META, update.usnAfter, bytes, files);
       this.#db.exec('COMMIT');
     } catch (error) {
       if (this.#db.isTransaction) this.#db.exec('ROLLBACK');
@@ -123,31 +141,6 @@ export class MediaDb implements Disposable {
   [Symbol.dispose](): void {
     if (this.#db.isOpen) this.#db.close();
   }
-
-  #number(sql: string): number {
-    const [value] = this.#prepare(sql).get() as unknown as [number];
-    return value;
-  }
-
-  #run(sql: string, ...values: (string | number | Uint8Array)[]): number {
-    return Number(this.#prepare(sql).run(...values).changes);
-  }
-
-  #prepare(sql: string): StatementSync {
-    let statement = this.#prepared.get(sql);
-    if (statement === undefined) {
-      statement = this.#db.prepare(sql);
-      statement.setReturnArrays(true);
-      this.#prepared.set(sql, statement);
-    }
-    return statement;
-  }
-}
-
-/** The counter of an index that nobody has open; 0 when there is none yet. */
-export function readMediaUsn(file: string): number {
-  using db = new MediaDb(file);
-  return db.lastUsn;
 }
 
 function openExclusively(file: string): DatabaseSync {

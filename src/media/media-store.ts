@@ -12,9 +12,11 @@ import { batchFolder, readTrashRecord, type TrashRecord, trashRoot, unfinishedBa
 import type { Content } from './plan-upload.ts';
 import { archiveBatch, settleBatch } from './settle-batch.ts';
 
-/** Content that lies in a file of the `incoming` folder, checked and whole, but not synced yet. */
+/** Content that lies in a file of the `incoming` folder, checked and whole. */
 export interface ReceivedContent extends Content {
   readonly path: string;
+  /** It is on the disk already. */
+  readonly isSynced?: boolean;
 }
 
 /** What a batch does to one name. Without `content` the file goes; without `after` the name leaves the index as well. */
@@ -77,6 +79,7 @@ export class MediaStore {
   async open(): Promise<void> {
     await mkdir(this.#folder.media, { recursive: true });
     await mkdir(this.#folder.incoming, { recursive: true });
+    await syncFolder(this.#folder.root); // The media folder may be so new that its own name is not on the disk.
     await this.#settleLeftover();
   }
 
@@ -135,6 +138,7 @@ export class MediaStore {
     const moves = new Map<MediaName, string>();
     const displaced: MediaName[] = [];
     const taken = new Set<string>();
+    const unsynced = new Set<string>();
     for (const [name, { content }] of batch.changes) {
       const inPlace = await this.#contentOf(name, content?.size);
       if (content !== undefined && inPlace?.sha1 === content.sha1) {
@@ -148,9 +152,10 @@ export class MediaStore {
       const source = taken.has(content.path) ? this.temporaryPath() : content.path;
       moves.set(name, source);
       taken.add(content.path);
+      if (content.isSynced !== true) unsynced.add(content.path);
       if (source !== content.path) await copySynced(content.path, source);
     }
-    await Promise.all([...taken].map(syncFile));
+    await Promise.all([...unsynced].map(syncFile));
     return { moves, displaced };
   }
 
@@ -196,7 +201,10 @@ export class MediaStore {
       await archiveBatch(this.#folder, record);
       await this.#onStep('closed');
     } catch (error) {
-      this.#log.warn({ user: this.#folder.user, error: messageOf(error) }, 'cannot clean up after a media batch');
+      this.#log.warn(
+        { user: this.#folder.user, reason: messageOf(error) },
+        'Cannot clean up after a media batch; the next opening will',
+      );
     }
   }
 
@@ -223,13 +231,16 @@ export class MediaStore {
       if (codeOf(error) !== '') throw error; // The disk, not the record.
       // Whatever this is, it was not written here. It must not lock the user out of the media for good.
       const aside = `${file}.unreadable-${randomUUID().slice(0, 8)}`;
-      this.#log.error({ user: this.#folder.user, aside, error: messageOf(error) }, 'put an unreadable record aside');
+      this.#log.error(
+        { user: this.#folder.user, aside, reason: messageOf(error) },
+        'Cannot read the record of a media batch that was cut off; it was put aside. See anki-sync-server verify',
+      );
       await rename(file, aside);
     }
     if (record === undefined) return;
     await settleBatch(this.#folder, record, this.#entryOf);
     const names = record.files.map((each) => each.name);
-    this.#log.warn({ user: this.#folder.user, names }, 'settled a media batch that was cut off');
+    this.#log.warn({ user: this.#folder.user, names }, 'Settled a media batch that was cut off');
   }
 
   async #sizeOf(name: string): Promise<number | undefined> {

@@ -61,18 +61,35 @@ export function trashedFilePath(batchPath: string, name: string): string {
   return path.join(batchPath, 'files', name);
 }
 
-/** All finished batches of a user, oldest first. */
+/**
+ * All finished batches of a user, oldest first. One whose record is damaged counts with what its folder tells: its name is
+ * its time, and the files are there.
+ */
 export async function listTrash(userRoot: string): Promise<TrashBatch[]> {
   const root = trashRoot(userRoot);
   const batches: TrashBatch[] = [];
   for (const day of await namesIn(root)) {
     for (const batch of await namesIn(path.join(root, day))) {
       const folder = path.join(root, day, batch);
-      const record = await readTrashRecord(path.join(folder, 'batch.json'));
+      const record = await recordOrFolder(path.join(day, batch), folder);
       if (record !== undefined) batches.push({ record, path: folder });
     }
   }
   return batches.sort((a, b) => (a.record.at < b.record.at ? -1 : 1));
+}
+
+async function recordOrFolder(name: string, folder: string): Promise<TrashRecord | undefined> {
+  try {
+    return await readTrashRecord(path.join(folder, 'batch.json'));
+  } catch (error) {
+    if (codeOf(error) !== '') throw error; // The disk, not the record.
+    const [, day, hour, minute, second] = /^(\d{4}-\d\d-\d\d)[/\\](\d\d)(\d\d)(\d\d)-/.exec(name) ?? [];
+    const at = new Date(`${day}T${hour}:${minute}:${second}Z`);
+    if (Number.isNaN(at.getTime())) return undefined;
+    const files = await namesIn(path.join(folder, 'files'));
+    const unknown = { usn: null, old: null, newSha1: null };
+    return { version: 1, at: at.toISOString(), folder: name, files: files.map((file) => ({ name: file, ...unknown })) };
+  }
 }
 
 /** A record, or undefined when there is none. Fails when the file is there and is none. */

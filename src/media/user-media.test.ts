@@ -69,10 +69,9 @@ test('what a client deletes or replaces is kept in the trash, with what it was',
 
 test('a file that is not in the index gives way to an upload and is kept; the same bytes stay where they are', async () => {
   using user = new TemporaryUser();
-  mkdirSync(user.folder.media);
+  await using media = await open(user);
   writeFileSync(path.join(user.folder.media, 'stray'), 'put here by hand');
   writeFileSync(path.join(user.folder.media, 'same'), 'same');
-  await using media = await open(user);
   assert.equal(await upload(user, media, ['stray', 'from a client'], ['same', 'same']), 2);
   assert.deepEqual(user.files(), { same: 'same', stray: 'from a client' });
   const trash = await listTrash(user.folder.root);
@@ -90,11 +89,11 @@ test('every change of a file is told to the log', async () => {
   assert.deepEqual(
     lines.map(({ level, fields, text }) => [level, text, fields['filename'], fields['sha1'], fields['new_sha1']]),
     [
-      ['info', 'media file added', 'a', sha1Of('1'), undefined],
-      ['debug', 'media file already there', 'a', sha1Of('1'), undefined],
-      ['info', 'media file replaced', 'a', undefined, sha1Of('2')],
-      ['info', 'media file removed', 'a', sha1Of('2'), undefined],
-      ['debug', 'media file already deleted', 'a', undefined, undefined],
+      ['debug', 'Added a media file', 'a', sha1Of('1'), undefined],
+      ['debug', 'A media file was there already', 'a', sha1Of('1'), undefined],
+      ['info', 'Replaced a media file; the old one is in the trash', 'a', undefined, sha1Of('2')],
+      ['info', 'Removed a media file; it is in the trash', 'a', sha1Of('2'), undefined],
+      ['debug', 'A media file was gone already', 'a', undefined, undefined],
     ],
   );
 });
@@ -109,13 +108,17 @@ test('a file that is missing is forgotten, and can be sent again', async () => {
     kind: 'unavailable',
     names: ['lost', 'lost too'],
   });
-  assert.deepEqual([media.lastUsn, media.fileCount], [4, 2]);
+  // A device that was in step sees another counter, looks, and finds that the numbers of files differ.
+  assert.deepEqual([media.lastUsn, media.fileCount], [5, 2]);
   assert.deepEqual(
-    media.changesAfter(0).map((change) => change.name),
-    ['a', 'b'],
+    media.changesAfter(0).map(({ name, usn, sha1 }) => [name, usn, sha1]),
+    [
+      ['a', 1, sha1Of('A')],
+      ['b', 4, sha1Of('B')],
+    ],
   );
   assert.deepEqual(await media.download(['lost']), { kind: 'unavailable', names: ['lost'] });
-  assert.equal(await upload(user, media, ['lost', 'L']), 5);
+  assert.equal(await upload(user, media, ['lost', 'L']), 6);
   assert.equal((await media.download(['lost'])).kind, 'bytes');
 });
 
@@ -143,7 +146,7 @@ test('a folder in place of a file counts as missing, and nothing of an upload to
   await using media = await open(user);
   assert.deepEqual(await media.download(['a']), { kind: 'unavailable', names: ['a'] });
   await assert.rejects(upload(user, media, ['a', 'A'], ['b', 'B']));
-  assert.deepEqual([media.lastUsn, media.fileCount], [1, 0]);
+  assert.deepEqual([media.lastUsn, media.fileCount], [2, 0]);
   assert.deepEqual(readdirSync(user.folder.media), ['a']);
 });
 
@@ -253,7 +256,7 @@ test('trouble after the commit does not fail the upload; the next opening cleans
   await using media = await UserMedia.open(user.folder, log);
   assert.deepEqual(user.files(), FILES_AFTER);
   assert.equal((await listTrash(user.folder.root)).length, 1);
-  assert.match(lines.map((line) => line.text).join(), /settled a media batch/);
+  assert.match(lines.map((line) => line.text).join(), /Settled a media batch/);
   await assertAgreed(media, user.folder);
 });
 
@@ -317,7 +320,7 @@ async function uploadTo(folder: UserFolder, media: UserMedia, changes: readonly 
     return { name: name as MediaName, content: { path: file, sha1: sha1Of(text), size: text.length } };
   });
   try {
-    return await media.upload(received);
+    return (await media.upload(received)).usn;
   } finally {
     for (const { content } of received) if (content !== undefined) rmSync(content.path, { force: true });
     assert.deepEqual(

@@ -1,20 +1,40 @@
 import { mediaChangesMax, zipInMemoryBytesMax } from '../limits.ts';
 import type { Log } from '../log.ts';
 import type { UserFolder } from '../user-folder.ts';
-import { type MediaChange, MediaDb, type MediaEntry } from './media-db.ts';
+import type { MediaChange, MediaDb, MediaEntry } from './media-db.ts';
 import type { MediaName } from './media-name.ts';
 import { type FileChange, MediaStore, type ReceivedContent, type StepHook } from './media-store.ts';
 import { planDownload, type WantedFile } from './plan-download.ts';
-import { type PlannedStep, planUpload, type UploadedChange } from './plan-upload.ts';
+import { type PlannedStep, planUpload, type UploadedChange, type UploadPlan } from './plan-upload.ts';
+import { openIndex } from './rebuild-index.ts';
 import { type ZipSource, zipToBytes, zipToFile } from './zip-out.ts';
 
+/** The files of a zip. */
+export interface ContentSum {
+  readonly files: number;
+  /** Of their content. */
+  readonly contentBytes: number;
+}
+
 export type Download =
-  | { readonly kind: 'bytes'; readonly bytes: Buffer<ArrayBuffer> }
-  | { readonly kind: 'file'; readonly path: string; readonly byteLength: number }
+  | ({ readonly kind: 'bytes'; readonly bytes: Buffer<ArrayBuffer> } & ContentSum)
+  | ({ readonly kind: 'file'; readonly path: string; readonly byteLength: number } & ContentSum)
   | { readonly kind: 'unavailable'; readonly names: readonly string[] };
 
-/** For tests: another clock, and a look at every step of a batch. */
+/** What an upload did; pairs that changed nothing do not count. */
+export interface UploadDone {
+  /** Counter after it. */
+  readonly usn: number;
+  /** Files that are new or replaced. */
+  readonly filesStored: number;
+  readonly bytesStored: number;
+  readonly filesDeleted: number;
+}
+
+/** Clock and steps are for tests: another clock, and a look at every step of a batch. */
 export interface UserMediaOptions {
+  /** Damage was found in the index: have a close look at it. */
+  readonly isSuspect?: boolean;
   readonly nowMs?: () => number;
   readonly onStep?: StepHook;
 }
@@ -39,9 +59,10 @@ export class UserMedia implements AsyncDisposable {
 
   /** Opens or creates the media of a user whose folder exists; finishes what a crash cut off. */
   static async open(folder: UserFolder, log: Log, options: UserMediaOptions = {}): Promise<UserMedia> {
-    const db = new MediaDb(folder.mediaDb);
+    const { nowMs = Date.now, isSuspect = false } = options;
+    const db = await openIndex(folder, log, { nowMs: nowMs(), isSuspect });
     try {
-      if (db.recounted) log.warn({ user: folder.user }, 'corrected the counters of the media index');
+      if (db.recounted) log.warn({ user: folder.user }, 'Corrected the counters of the media index');
       const media = new UserMedia(folder, log, db, options);
       await media.#store.open();
       return media;
@@ -61,6 +82,11 @@ export class UserMedia implements AsyncDisposable {
     return this.#db.fileCount;
   }
 
+  /** Bytes of the files that are not deleted. */
+  get totalBytes(): number {
+    return this.#db.totalBytes;
+  }
+
   /** Changes after a usn in rising order, as many as one answer holds. */
   changesAfter(afterUsn: number): MediaChange[] {
     return this.#db.changesAfter(afterUsn, mediaChangesMax);
@@ -71,8 +97,15 @@ export class UserMedia implements AsyncDisposable {
     return this.#store.temporaryPath();
   }
 
-  /** Stores an upload: all of its changes or none. Returns the counter after it; by then everything is on the disk. */
-  async upload(changes: readonly UploadedChange<ReceivedContent>[]): Promise<number> {
+  /** Bytes of all files as they would be after an upload. */
+  bytesAfter(changes: readonly UploadedChange[]): number {
+    const plan = planUpload(changes, (name) => this.#db.entry(name), { lastUsn: this.#db.lastUsn, nowSecs: 0 });
+    const growths = [...plan.files].map(([name, { entry }]) => entry.size - (this.#db.entry(name)?.size ?? 0));
+    return growths.reduce((sum, growth) => sum + growth, this.#db.totalBytes);
+  }
+
+  /** Stores an upload: all of its changes or none. When it returns everything is on the disk. */
+  async upload(changes: readonly UploadedChange<ReceivedContent>[]): Promise<UploadDone> {
     const at = new Date(this.#nowMs());
     const state = { lastUsn: this.#db.lastUsn, nowSecs: Math.floor(at.getTime() / 1000) };
     const plan = planUpload(changes, (name) => this.#db.entry(name), state);
@@ -87,13 +120,15 @@ export class UserMedia implements AsyncDisposable {
       await this.#store.apply({ changes: files, usnAfter, at }, () => this.#db.save({ usnBefore, usnAfter, entries }));
     }
     for (const step of plan.steps) this.#logStep(step);
-    return usnAfter;
+    return { usn: usnAfter, ...sumOf(plan) };
   }
 
   /**
    * The zip of the first files of a list. `unavailable` when one of them is unknown or deleted, or when its file is not
    * there or does not hold what the index says. Such a name is forgotten without a tombstone: devices that have the
-   * file keep it, find at their sanity check that the server lacks it, and send it again.
+   * file keep it, find at their sanity check that the server lacks it, and send it again. They only check after a
+   * change, so the counter goes up, though without a record: one of another file would beat what a device has done to that
+   * and not sent yet.
    */
   async download(names: readonly string[]): Promise<Download> {
     const plan = planDownload(names, (name) => this.#db.entry(name));
@@ -107,9 +142,10 @@ export class UserMedia implements AsyncDisposable {
       return { kind: 'unavailable', names: bad.map((file) => file.name) };
     }
     const good = sources.filter((source) => typeof source !== 'string');
-    if (inMemory) return { kind: 'bytes', bytes: await zipToBytes(good) };
+    const content = { files: good.length, contentBytes: bytes };
+    if (inMemory) return { kind: 'bytes', bytes: await zipToBytes(good), ...content };
     const path = this.#store.temporaryPath();
-    return { kind: 'file', path, byteLength: await zipToFile(good, path) };
+    return { kind: 'file', path, byteLength: await zipToFile(good, path), ...content };
   }
 
   /** Closes the index: the file is alone afterwards, and others may open it. */
@@ -135,13 +171,14 @@ export class UserMedia implements AsyncDisposable {
       changes.set(name as MediaName, { before: entry, after: undefined, content: undefined });
       entries.set(name, undefined);
     }
-    const usn = this.#db.lastUsn;
-    const batch = { changes, usnAfter: usn, at: new Date(this.#nowMs()) };
-    await this.#store.apply(batch, () => this.#db.save({ usnBefore: usn, usnAfter: usn, entries }));
+    const usnBefore = this.#db.lastUsn;
+    const usnAfter = usnBefore + 1;
+    const batch = { changes, usnAfter, at: new Date(this.#nowMs()) };
+    await this.#store.apply(batch, () => this.#db.save({ usnBefore, usnAfter, entries }));
     for (const { name, entry } of files) {
       this.#log.warn(
         { user: this.#folder.user, filename: name, sha1: entry.sha1 },
-        'media file missing or changed, forgotten',
+        'A media file was missing or damaged, so it was forgotten; a device that has it sends it again',
       );
     }
   }
@@ -150,22 +187,37 @@ export class UserMedia implements AsyncDisposable {
     const fields = { user: this.#folder.user, filename };
     switch (effect) {
       case 'added':
-        this.#log.info({ ...fields, sha1: newSha1 }, 'media file added');
+        // The line about the sync tells how many; only what is gone from the folder must be found again one by one.
+        this.#log.debug({ ...fields, sha1: newSha1 }, 'Added a media file');
         break;
       case 'replaced':
-        this.#log.info({ ...fields, old_sha1: oldSha1, new_sha1: newSha1 }, 'media file replaced');
+        this.#log.info(
+          { ...fields, old_sha1: oldSha1, new_sha1: newSha1 },
+          'Replaced a media file; the old one is in the trash',
+        );
         break;
       case 'removed':
-        this.#log.info({ ...fields, sha1: oldSha1 }, 'media file removed');
+        this.#log.info({ ...fields, sha1: oldSha1 }, 'Removed a media file; it is in the trash');
         break;
       case 'unchanged':
-        this.#log.debug({ ...fields, sha1: newSha1 }, 'media file already there');
+        this.#log.debug({ ...fields, sha1: newSha1 }, 'A media file was there already');
         break;
       case 'absent':
-        this.#log.debug(fields, 'media file already deleted');
+        this.#log.debug(fields, 'A media file was gone already');
         break;
       default:
         effect satisfies never;
     }
   }
+}
+
+/** How the names of an upload end up. */
+function sumOf({ files }: UploadPlan): Omit<UploadDone, 'usn'> {
+  const sum = { filesStored: 0, bytesStored: 0, filesDeleted: 0 };
+  for (const { entry } of files.values()) {
+    if (entry.size === 0) sum.filesDeleted += 1;
+    else sum.filesStored += 1;
+    sum.bytesStored += entry.size;
+  }
+  return sum;
 }

@@ -208,9 +208,9 @@ async function readZip(bytes: Buffer, names: readonly string[]) {
     const contents: string[] = [];
     for (const [index, name] of names.entries()) {
       const target = `${user.folder.root}/${index}`;
-      const content = await zip.extract(name, target);
+      const { path, sha1, size } = await zip.extract(name, target);
       const written = readFileSync(target);
-      assert.deepEqual(content, { path: target, sha1: sha1Of(written), size: written.length });
+      assert.deepEqual({ path, sha1, size }, { path: target, sha1: sha1Of(written), size: written.length });
       contents.push(written.toString('utf8'));
     }
     return { meta: meta.toString('utf8'), contents };

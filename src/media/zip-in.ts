@@ -1,12 +1,18 @@
-import { createHash } from 'node:crypto';
+import { createHash, hash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { type FileHandle, open, rm } from 'node:fs/promises';
+import { type FileHandle, open, readFile, rm } from 'node:fs/promises';
 import { pipeline, Readable } from 'node:stream';
-import { crc32, createInflateRaw } from 'node:zlib';
+import { crc32, createInflateRaw, inflateRawSync } from 'node:zlib';
 import yauzl from 'yauzl';
 import { messageOf, SyncError } from '../errors.ts';
-import { mediaFileBytesMax, mediaMetaBytesMax, zipContentBytesMax, zipEntriesMax } from '../limits.ts';
-import { codeOf } from './durable-files.ts';
+import {
+  mediaFileBytesMax,
+  mediaMetaBytesMax,
+  zipContentBytesMax,
+  zipEntriesMax,
+  zipInMemoryBytesMax,
+} from '../limits.ts';
+import { codeOf, writeSynced } from './durable-files.ts';
 import type { Sha1Hex } from './media-db.ts';
 import type { ReceivedContent } from './media-store.ts';
 import { readZipDirectory, type ZipDirectory, zipTailBytes } from './zip-end-record.ts';
@@ -16,6 +22,8 @@ const STORED = 0;
 const DEFLATED = 8;
 const LOCAL_HEADER_BYTES = 30;
 const ZIP64_EXTRA_FIELD = 0x0001;
+/** Pieces in which large entries are read, bytes: each costs trips to other threads. */
+const pieceBytes = 256 * 1024;
 
 interface ZipEntry {
   readonly entry: yauzl.Entry;
@@ -31,12 +39,19 @@ interface ZipEntry {
  */
 export class UploadZip implements AsyncDisposable {
   readonly #file: string;
+  /** The whole zip, if it is small. */
+  readonly #bytes: Buffer | undefined;
   readonly #zip: yauzl.ZipFile;
   readonly #entries: ReadonlyMap<string, ZipEntry>;
   #contentBytesLeft = zipContentBytesMax;
 
-  private constructor(file: string, zip: yauzl.ZipFile, entries: ReadonlyMap<string, ZipEntry>) {
+  private constructor(
+    { file, bytes }: { readonly file: string; readonly bytes: Buffer | undefined },
+    zip: yauzl.ZipFile,
+    entries: ReadonlyMap<string, ZipEntry>,
+  ) {
     this.#file = file;
+    this.#bytes = bytes;
     this.#zip = zip;
     this.#entries = entries;
   }
@@ -44,15 +59,19 @@ export class UploadZip implements AsyncDisposable {
   /** Opens a zip and reads its directory. */
   static async open(file: string): Promise<UploadZip> {
     return refusing(async () => {
-      const directory = await readDirectory(file);
+      const { directory, byteLength } = await readDirectory(file);
       if (directory.entryCount > zipEntriesMax) throw tooLarge(`it has ${directory.entryCount} entries`);
       // Names of entries never become paths, so any name will do; they are decoded below.
-      const zip = await yauzl.openPromise(file, { autoClose: false, decodeStrings: false });
+      const options = { autoClose: false, decodeStrings: false };
+      const bytes = byteLength <= zipInMemoryBytesMax ? await readFile(file) : undefined;
+      const zip = await (bytes === undefined
+        ? yauzl.openPromise(file, options)
+        : yauzl.fromBufferPromise(bytes, options));
       zip.on('error', () => {}); // Failures reach the reader; one more while closing must not end the process.
       try {
         const entries: yauzl.Entry[] = [];
         for await (const entry of zip.eachEntry()) entries.push(entry);
-        return new UploadZip(file, zip, checkEntries(entries, directory));
+        return new UploadZip({ file, bytes }, zip, checkEntries(entries, directory));
       } catch (error) {
         zip.close();
         throw error;
@@ -81,7 +100,10 @@ export class UploadZip implements AsyncDisposable {
     });
   }
 
-  /** Writes the content of an entry to a new file. Refused when it is empty, too long or damaged. */
+  /**
+   * Writes the content of an entry to a new file. Refused when it is empty, too long or damaged. Small ones are on the disk
+   * when this resolves, so that their file need not be opened a second time.
+   */
   async extract(name: string, target: string): Promise<ReceivedContent> {
     return refusing(async () => {
       const { entry, start } = await this.#locate(name);
@@ -91,6 +113,11 @@ export class UploadZip implements AsyncDisposable {
       this.#contentBytesLeft -= declared;
       if (this.#contentBytesLeft < 0) throw tooLarge(`it holds more than ${zipContentBytesMax} bytes`);
       try {
+        const small = this.#smallContent(entry, start);
+        if (small !== undefined) {
+          await writeSynced(target, small);
+          return { sha1: hash('sha1', small) as Sha1Hex, size: declared, path: target, isSynced: true };
+        }
         await using handle = await open(target, 'wx');
         const { sha1, size, crc } = await writeHashed(openContent(this.#file, entry, start), handle, declared);
         if (size !== declared || crc !== entry.crc32) throw malformed(`entry ${name} is damaged`);
@@ -104,6 +131,15 @@ export class UploadZip implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#zip.close();
+  }
+
+  // The content of a small entry of a small zip, checked; undefined for all others.
+  #smallContent(entry: yauzl.Entry, start: number): Buffer | undefined {
+    if (this.#bytes === undefined || entry.uncompressedSize > zipInMemoryBytesMax) return undefined;
+    const packed = this.#bytes.subarray(start, start + entry.compressedSize);
+    const content = entry.compressionMethod === STORED ? packed : inflated(packed, entry.uncompressedSize);
+    if (content?.length === entry.uncompressedSize && crc32(content) === entry.crc32) return content;
+    throw malformed('an entry is damaged');
   }
 
   // An entry that may be read, and where its content starts.
@@ -124,20 +160,30 @@ export class UploadZip implements AsyncDisposable {
 // after they were destroyed, when nobody listens any more, and that ends the process.
 function openContent(file: string, entry: yauzl.Entry, start: number): Readable {
   if (entry.compressedSize === 0) return Readable.from([]);
-  const raw = createReadStream(file, { start, end: start + entry.compressedSize - 1 });
+  const raw = createReadStream(file, { start, end: start + entry.compressedSize - 1, highWaterMark: pieceBytes });
   if (entry.compressionMethod === STORED) return raw;
   // The reader of the last stream hears of all errors.
-  return pipeline(raw, createInflateRaw({ chunkSize: 64 * 1024 }), () => {});
+  return pipeline(raw, createInflateRaw({ chunkSize: pieceBytes }), () => {});
 }
 
-async function readDirectory(file: string): Promise<ZipDirectory> {
+// Undefined for more than that, which is never made.
+function inflated(packed: Uint8Array, bytesMax: number): Buffer | undefined {
+  try {
+    return inflateRawSync(packed, { maxOutputLength: bytesMax });
+  } catch (error) {
+    if (codeOf(error) === 'ERR_BUFFER_TOO_LARGE') return undefined;
+    throw error;
+  }
+}
+
+async function readDirectory(file: string): Promise<{ directory: ZipDirectory; byteLength: number }> {
   await using handle = await open(file, 'r');
   const { size } = await handle.stat();
   const tail = Buffer.alloc(Math.min(size, zipTailBytes));
   await handle.read(tail, 0, tail.length, size - tail.length);
   const directory = readZipDirectory(tail, size);
   if (typeof directory === 'string') throw malformed(directory);
-  return directory;
+  return { directory, byteLength: size };
 }
 
 function checkEntries(entries: readonly yauzl.Entry[], directory: ZipDirectory): Map<string, ZipEntry> {
@@ -161,17 +207,17 @@ function nameOf(entry: yauzl.Entry): string {
 }
 
 async function writeHashed(stream: Readable, handle: FileHandle, bytesMax: number) {
-  const hash = createHash('sha1');
+  const sha1 = createHash('sha1');
   let size = 0;
   let crc = 0;
   for await (const piece of stream as AsyncIterable<Buffer>) {
     size += piece.length;
     if (size > bytesMax) break; // Before it is written: a small entry can expand to gigabytes.
-    hash.update(piece);
+    sha1.update(piece);
     crc = crc32(piece, crc);
     await handle.write(piece);
   }
-  return { sha1: hash.digest('hex') as Sha1Hex, size, crc };
+  return { sha1: sha1.digest('hex') as Sha1Hex, size, crc };
 }
 
 async function refusing<T>(body: () => Promise<T>): Promise<T> {

@@ -4,6 +4,7 @@ import { PassThrough, type Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import yazl from 'yazl';
+import { storedZip } from './stored-zip.ts';
 
 /** A file for a zip: bytes in memory, or a file and its length. */
 export type ZipSource =
@@ -16,6 +17,11 @@ const asStored = { compress: false, mtime: new Date(1980, 0, 1), forceDosTimesta
 
 /** The zip of a `downloadFiles` in memory: entries "0", "1", … in the order given, `_meta` tells their names. */
 export async function zipToBytes(sources: readonly ZipSource[]): Promise<Buffer<ArrayBuffer>> {
+  const contents = sources.flatMap((source) => (source.kind === 'bytes' ? [source.bytes] : []));
+  if (contents.length === sources.length) {
+    const entries = contents.map((bytes, index) => [String(index), bytes] as const);
+    return storedZip([...entries, ['_meta', namesOf(sources)]]);
+  }
   const { stream, byteLength } = await startZip(sources);
   const bytes = await buffer(stream);
   return checkLength(bytes, bytes.length, byteLength);
@@ -42,13 +48,17 @@ async function startZip(sources: readonly ZipSource[]): Promise<{ stream: Readab
   outputStream.on('error', (error: Error) => stream.destroy(error));
   outputStream.pipe(stream);
   for (const [index, source] of sources.entries()) addSource(zip, source, String(index), stream);
-  const names = Object.fromEntries(sources.map((source, index) => [String(index), source.name]));
-  zip.addBuffer(Buffer.from(JSON.stringify(names)), '_meta', asStored);
+  zip.addBuffer(namesOf(sources), '_meta', asStored);
   // Nothing is compressed and all lengths are given, so the length of the whole is known at once.
   const byteLength = await new Promise<number>((resolve) => {
     zip.end({ forceZip64Format: false, comment: '' }, resolve as () => void);
   });
   return { stream, byteLength };
+}
+
+function namesOf(sources: readonly ZipSource[]): Buffer {
+  const names = Object.fromEntries(sources.map((source, index) => [String(index), source.name]));
+  return Buffer.from(JSON.stringify(names));
 }
 
 function addSource(zip: yazl.ZipFile, source: ZipSource, entryName: string, stream: Readable): void {

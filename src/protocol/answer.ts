@@ -1,5 +1,3 @@
-import { constants, zstdCompressSync } from 'node:zlib';
-import { type JsonValue, stringifyJson } from '../collection/format/json.ts';
 import type { UserCollection } from '../collection/user-collection.ts';
 import { answerAbort } from './abort.ts';
 import { answerApplyChunk } from './apply-chunk.ts';
@@ -8,7 +6,8 @@ import { answerChunk } from './chunk.ts';
 import { answerFinish } from './finish.ts';
 import { answerApplyGraves } from './graves.ts';
 import type { MessageContext, MessageHandler } from './handler.ts';
-import type { Answer, Dress, Message, SyncMethod } from './message.ts';
+import { reportedAnswer } from './json-answer.ts';
+import type { Answer, Message, SyncMethod } from './message.ts';
 import { answerMeta } from './meta.ts';
 import { answerSanityCheck } from './sanity-check.ts';
 import { answerStart } from './start.ts';
@@ -27,21 +26,11 @@ const HANDLERS: Readonly<Record<CollectionMethod, MessageHandler>> = {
   abort: answerAbort,
 };
 
-/** Level 1: bodies are small and short-lived, and level 3 saves nothing on them. */
-const zstdLevel = 1;
-
 /** Answers any message on a collection except a full sync. */
 export function answerCollectionMessage(message: Message, collection: UserCollection, context: MessageContext): Answer {
   if (!isCollectionMethod(message.method)) throw new Error(`${message.method} is no message on a collection`);
-  return jsonAnswer(HANDLERS[message.method](message, collection, context), message.dress);
-}
-
-/** A JSON body, compressed here, off the main thread, if the client expects it. */
-export function jsonAnswer(value: JsonValue, dress: Dress): Answer {
-  const plain = Buffer.from(stringifyJson(value));
-  if (dress === 'legacy') return { kind: 'bytes', bytes: plain };
-  const bytes = zstdCompressSync(plain, { params: { [constants.ZSTD_c_compressionLevel]: zstdLevel } });
-  return { kind: 'zstd', bytes, originalBytes: plain.byteLength };
+  const value = HANDLERS[message.method](message, collection, context);
+  return reportedAnswer(message.method, value, message.dress);
 }
 
 function isCollectionMethod(method: string): method is CollectionMethod {

@@ -4,6 +4,7 @@ import { deckConfigsSince, mergeDeckConfig } from '../collection/deck-config-sto
 import { decksSince, mergeDeck } from '../collection/deck-store.ts';
 import type { JsonObject, JsonValue } from '../collection/format/json.ts';
 import { mergeNotetype, notetypesSince } from '../collection/notetype-store.ts';
+import { countObjectsIn } from '../collection/sync-ended.ts';
 import type { SyncWork } from '../collection/sync-work.ts';
 import { registerTag, tagsSince } from '../collection/tag-store.ts';
 import type { ExactInteger } from '../storage/exact-rows.ts';
@@ -50,11 +51,21 @@ function readChanges(body: JsonValue): Changes {
 
 function changesSince(work: SyncWork): JsonObject {
   const { clientUsn, clientIsNewer } = work.session;
-  const answer: JsonObject = {
-    models: notetypesSince(work, clientUsn),
-    decks: [decksSince(work, clientUsn), deckConfigsSince(work, clientUsn)],
-    tags: tagsSince(work, clientUsn),
-  };
+  if (work.knownSmalls !== undefined && work.knownSmalls.newestUsn < clientUsn) {
+    const nothing: JsonObject = { models: [], decks: [[], []], tags: [] };
+    return clientIsNewer ? nothing : { ...nothing, conf: readConfig(work), crt: readCreationSecs(work) };
+  }
+  const notetypes = notetypesSince(work, clientUsn);
+  const decks = decksSince(work, clientUsn);
+  const presets = deckConfigsSince(work, clientUsn);
+  const tags = tagsSince(work, clientUsn);
+  countObjectsIn(work.tally.got, {
+    notetypes: notetypes.length,
+    decks: decks.length,
+    presets: presets.length,
+    tags: tags.length,
+  });
+  const answer: JsonObject = { models: notetypes, decks: [decks, presets], tags };
   if (clientIsNewer) return answer;
   return { ...answer, conf: readConfig(work), crt: readCreationSecs(work) };
 }

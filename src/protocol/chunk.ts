@@ -1,5 +1,6 @@
 import type { JsonValue } from '../collection/format/json.ts';
 import { nextChunk } from '../collection/pending-chunks.ts';
+import { countObjectsIn } from '../collection/sync-ended.ts';
 import { writeCardRow, writeNoteRow, writeRevlogRow } from './chunk-rows.ts';
 import { inSync } from './handler.ts';
 
@@ -8,10 +9,12 @@ export const answerChunk = inSync(
   () => undefined,
   (work) => {
     const rows = nextChunk(work);
+    const { revlog, cards, notes } = rows;
+    countObjectsIn(work.tally.got, { reviews: revlog.length, cards: cards.length, notes: notes.length });
     const answer: Record<string, JsonValue> = { done: rows.done };
-    if (rows.revlog.length > 0) answer['revlog'] = rows.revlog.map(writeRevlogRow);
-    if (rows.cards.length > 0) answer['cards'] = rows.cards.map(writeCardRow);
-    if (rows.notes.length > 0) answer['notes'] = rows.notes.map(writeNoteRow);
+    if (revlog.length > 0) answer['revlog'] = revlog.map(writeRevlogRow);
+    if (cards.length > 0) answer['cards'] = cards.map(writeCardRow);
+    if (notes.length > 0) answer['notes'] = notes.map(writeNoteRow);
     return answer;
   },
 );

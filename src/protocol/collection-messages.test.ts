@@ -95,7 +95,7 @@ for (const [ending, end] of [
     end(session);
     session.send('abort', {}, session.sessionKey === 'other' ? session.sessionKey : 'other');
     assert.throws(() => session.send('chunk', {}), refusedWith('syncConflict', /no sync is active|another sync/));
-    session.collection.abandon('the test goes on');
+    session.collection.abandon('closed', 'the test goes on');
     assert.deepEqual(pullAll(session), before);
   });
 }

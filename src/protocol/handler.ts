@@ -2,7 +2,7 @@ import { FormatError } from '../collection/format/format-error.ts';
 import type { JsonValue } from '../collection/format/json.ts';
 import type { SyncWork } from '../collection/sync-work.ts';
 import type { UserCollection } from '../collection/user-collection.ts';
-import { SyncError } from '../errors.ts';
+import { causesOf, SyncError } from '../errors.ts';
 import type { Message } from './message.ts';
 import { parseMessage } from './payload.ts';
 
@@ -46,8 +46,11 @@ export function undoingOnFailure<Result>(collection: UserCollection, message: Me
   try {
     return step();
   } catch (error) {
-    collection.abandon(`${message.method} failed`);
-    throw asRefusal(message, error);
+    const refusal = asRefusal(message, error);
+    const isRefusal = refusal instanceof SyncError && refusal.code !== 'serverFault';
+    if (isRefusal) collection.abandon('refused', `${message.method} was refused`, causesOf(refusal));
+    else collection.abandon('failed', `${message.method} failed`, causesOf(refusal));
+    throw refusal;
   }
 }
 

@@ -1,4 +1,5 @@
 import type { UserFolder } from '../user-folder.ts';
+import type { Report } from './report.ts';
 
 export const SYNC_METHODS = [
   'hostKey',
@@ -42,13 +43,17 @@ export interface Message {
   readonly sessionKey: string;
   /** Short client version of the header or the form field `v`; empty when unknown. */
   readonly clientVersion: string;
+  /** Limit of all media of the user, bytes; undefined for any amount. */
+  readonly mediaBytesMax?: number;
 }
 
 /**
  * What goes back. `bytes` is the plain body, `zstd` the same already compressed. `file` is streamed by the transport,
  * compressed for modern clients, and then disposed of: a private copy is deleted, a live file released.
  */
-export type Answer =
+export type Answer = AnswerContent & { readonly report?: Report };
+
+type AnswerContent =
   | { readonly kind: 'bytes'; readonly bytes: Uint8Array<ArrayBuffer> }
   | { readonly kind: 'zstd'; readonly bytes: Uint8Array<ArrayBuffer>; readonly originalBytes: number }
   | {
@@ -56,4 +61,6 @@ export type Answer =
       readonly path: string;
       readonly byteLength: number;
       readonly afterwards: 'delete' | 'release';
+      /** The end of the file may only leave when this resolves; when it rejects the answer is cut off. */
+      readonly soundness?: Promise<void>;
     };

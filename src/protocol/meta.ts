@@ -1,25 +1,49 @@
 import type { CollectionSummary } from '../collection/collection-summary.ts';
 import { SyncError } from '../errors.ts';
 import type { MessageContext, MessageHandler } from './handler.ts';
+import type { Message } from './message.ts';
 import { parseMessage } from './payload.ts';
 import { asInteger, asObject, asText } from './shape.ts';
 
 const syncVersionMin = 8;
 const syncVersionMax = 11;
 
-/**
- * `meta`: what the collection looks like from outside. Unlike the official server it leaves a running sync of another
- * device alone and tells the last committed state.
- */
-export const answerMeta: MessageHandler = (message, collection, context) => {
-  const body = asObject(parseMessage(message.payload, context.inflatedBytesMax), 'the message');
+/** What the answer to `meta` is made of. */
+export interface MetaFacts {
+  readonly summary: CollectionSummary;
+  readonly mediaUsn: number;
+}
+
+/** What a client was told by `meta`, so that its `start` can tell whether it still holds; and who and when it was. */
+export interface ToldMeta {
+  readonly summary: CollectionSummary;
+  readonly client: string;
+  /** Epoch milliseconds. */
+  readonly nowMs: number;
+}
+
+/** Who asks in a `meta`: version of the protocol and words about the client. Throws for what cannot be answered. */
+export function readMetaRequest(
+  { payload }: Pick<Message, 'payload'>,
+  { inflatedBytesMax }: Pick<MessageContext, 'inflatedBytesMax'>,
+): { readonly version: number; readonly client: string } {
+  const body = asObject(parseMessage(payload, inflatedBytesMax), 'the message');
   const version = asInteger(body['v'], 'v', 0, 255);
   const client = asText(body['cv'], 'cv');
   if (version < syncVersionMin || version > syncVersionMax) {
     throw new SyncError('clientTooOld', `Cannot sync with version ${version} of the protocol; the client is ${client}`);
   }
+  return { version, client };
+}
+
+/**
+ * `meta`: what the collection looks like from outside. Unlike the official server it leaves a running sync of another
+ * device alone and tells the last committed state.
+ */
+export const answerMeta: MessageHandler = (message, collection, context) => {
+  const { version, client } = readMetaRequest(message, context);
   const summary = collection.summary();
-  collection.rememberMeta(message.sessionKey, summary);
+  collection.rememberMeta(message.sessionKey, summary, { client, nowMs: context.nowMs });
   return metaAnswer(summary, version, context);
 };
 

@@ -1,8 +1,10 @@
 import { readFileSync } from 'node:fs';
-import { constants, gunzipSync, zstdDecompressSync } from 'node:zlib';
+import { gunzipSync } from 'node:zlib';
 import { type JsonValue, parseJson } from '../collection/format/json.ts';
 import { messageOf, SyncError } from '../errors.ts';
 import { jsonBytesMax, zstdWindowLogMax } from '../limits.ts';
+import { inflateZstd } from '../storage/zstd.ts';
+import { contentOfPlainFrame } from '../storage/zstd-plain.ts';
 import type { Payload } from './message.ts';
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
@@ -35,10 +37,9 @@ export function parseMessage(payload: Payload, bytesMax = jsonBytesMax): JsonVal
 function inflate(payload: Payload & { kind: 'bytes' }, bytesMax: number): Uint8Array {
   switch (payload.coding) {
     case 'zstd':
-      return zstdDecompressSync(payload.bytes, {
-        maxOutputLength: bytesMax,
-        params: { [constants.ZSTD_d_windowLogMax]: zstdWindowLogMax },
-      });
+      return (
+        openPlain(payload.bytes, bytesMax) ?? inflateZstd(payload.bytes, { bytesMax, windowLogMax: zstdWindowLogMax })
+      );
     case 'gzip':
       return gunzipSync(payload.bytes, { maxOutputLength: bytesMax });
     case 'identity':
@@ -47,6 +48,12 @@ function inflate(payload: Payload & { kind: 'bytes' }, bytesMax: number): Uint8A
     default:
       return payload.coding satisfies never;
   }
+}
+
+/** Most messages of a sync are so short that clients cannot compress them. */
+function openPlain(bytes: Uint8Array, bytesMax: number): Uint8Array | undefined {
+  const content = contentOfPlainFrame(bytes);
+  return content !== undefined && content.byteLength <= bytesMax ? content : undefined;
 }
 
 /** The official server cuts a message here, which makes it invalid: 400 for the client, as with us. */

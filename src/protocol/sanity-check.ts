@@ -25,16 +25,19 @@ export const answerSanityCheck = inSync(
     if (report.kind === 'counts' && unsent.length === 0) {
       const theirs = withoutIncomparable(report.list);
       if (JSON.stringify(theirs) === JSON.stringify(mine)) return { status: 'ok', c: theirs, s: mine };
-      collection.log.warn({ user, client: theirs, server: mine }, 'Sanity check failed: the counts differ');
-      collection.abandon('the sanity check failed');
+      collection.log.warn(
+        { user, client: theirs, server: mine },
+        'The sanity check failed: device and server count different numbers of objects; the device offers a full sync',
+      );
+      collection.abandon('inconsistent', 'the sanity check failed');
       return { status: 'bad', c: theirs, s: mine };
     }
     const theirs = report.kind === 'counts' ? report.list : report.text;
     collection.log.warn(
       { user, client: theirs, unsent },
-      'Sanity check failed: one side holds objects that it should not',
+      'The sanity check failed: one side holds objects that were not sent; the device offers a full sync',
     );
-    collection.abandon('the sanity check failed');
+    collection.abandon('inconsistent', 'the sanity check failed');
     return { status: 'bad', c: theirs, s: unsent.length > 0 ? null : mine };
   },
 );

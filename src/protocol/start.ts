@@ -1,6 +1,7 @@
 import { unburyOnNewDay } from '../collection/day-start.ts';
 import type { JsonValue } from '../collection/format/json.ts';
 import { applyGraves, type Graves, gravesSince } from '../collection/graves.ts';
+import { countObjectsIn } from '../collection/sync-ended.ts';
 import { clientIsAhead } from '../collection/sync-session.ts';
 import { gravesToJson, readLegacyGraves } from './graves.ts';
 import { type MessageHandler, requireSessionKey, undoingOnFailure } from './handler.ts';
@@ -31,6 +32,8 @@ export const answerStart: MessageHandler = (message, collection, context) => {
     }
     unburyOnNewDay(work);
     const answer = gravesSince(work, clientUsn);
+    const { notes, cards, decks } = answer;
+    countObjectsIn(work.tally.got, { deletions: notes.length + cards.length + decks.length });
     if (content.graves !== undefined) applyGraves(work, content.graves);
     return gravesToJson(answer);
   });

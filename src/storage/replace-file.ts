@@ -17,10 +17,16 @@ export function syncFolder(folder: string): void {
   try {
     syncFile(folder);
   } catch (error) {
-    // Some network file systems cannot sync a folder; that is as durable as they get.
-    if (!(error instanceof Error && 'code' in error && ['EINVAL', 'ENOTSUP'].includes(String(error.code)))) throw error;
+    if (!isUnsyncableFolder(error)) throw error;
   }
 }
+
+/** Some network file systems cannot sync a folder. That is as durable as they get; everything must work all the same. */
+export function isUnsyncableFolder(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && UNSYNCABLE.has(error.code);
+}
+
+const UNSYNCABLE: ReadonlySet<unknown> = new Set(['EINVAL', 'ENOTSUP', 'EOPNOTSUPP']);
 
 /**
  * Puts a finished file in the place of another. After a crash `target` holds all of the old bytes or all of the new

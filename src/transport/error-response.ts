@@ -8,6 +8,7 @@ const statusOfCode = {
   syncConflict: 409,
   clientTooOld: 501,
   payloadTooLarge: 413,
+  tooManyLogins: 429,
   clientTooSlow: 408,
   serverFault: 500,
 } as const satisfies Record<SyncErrorCode, number>;

@@ -12,6 +12,8 @@ export const keepAliveMsMax = 75 * 1000;
 export const strangerBytesMax = 64 * KiB;
 /** How far that is inflated to see whether it can be, bytes. */
 export const strangerInflatedBytesMax = 1 * MiB;
+/** A TLS connection has to be agreed upon within this time, milliseconds. */
+export const tlsHandshakeMsMax = 30 * 1000;
 /** After a refusal the rest of the body is read and dropped this long, milliseconds, so that the sender sees the answer. */
 export const lingerMsMax = 30 * 1000;
 /** Headroom of a compressed body over what it may inflate to, bytes: zstd adds a little to what it cannot compress. */
@@ -34,3 +36,6 @@ export const strangerSpoolsMax = 4;
 export const streamPieceBytes = 256 * KiB;
 /** An answer up to this size is compressed at once, bytes; a larger one in the thread pool. */
 export const compressAtOnceBytesMax = 32 * KiB;
+
+/** An answer that takes this long to be made is told as a warning, milliseconds: clients give up after 30 to 60 s. */
+export const slowAnswerMsMin = 10 * 1000;

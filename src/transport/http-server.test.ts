@@ -366,7 +366,7 @@ test('each request is one line that names user, session, client and outcome, and
   await sleep(50);
   const all = JSON.stringify(server.lines);
   for (const secret of [server.annKey, 'hunter2', 'secret']) assert.ok(!all.includes(secret), secret);
-  assert.equal(server.lines.length, 6);
+  assert.equal(server.lines.filter(({ fields }) => 'uri' in fields).length, 6);
 });
 
 test('health probes and faults have levels of their own', async () => {
@@ -393,4 +393,12 @@ test('behind a proxy the client address comes from its header, or from the conne
   assert.equal(await ip('203.0.113.7'), '203.0.113.7');
   assert.equal(await ip('somewhere'), '127.0.0.1');
   assert.equal(await ip('1.2.3.4', '1.2.3.5'), '127.0.0.1');
+});
+
+test('headers that never end close the connection, also while nothing else happens', async () => {
+  await using server = await HttpHarness.start({ headersMsMax: 200 });
+  const socket = await server.connect();
+  socket.write('GET / HTTP/1.1\r\nhost');
+  assert.match(await readUntil(socket), /^HTTP\/1\.1 400 /);
+  assert.ok(socket.readableEnded || socket.destroyed);
 });

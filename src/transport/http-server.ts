@@ -4,65 +4,110 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
 import type { Accounts } from '../accounts/accounts.ts';
 import type { Dispatcher } from '../accounts/dispatcher.ts';
+import { LoginThrottle } from '../accounts/login-throttle.ts';
+import { type Quota, QuotaDispatcher } from '../accounts/quota.ts';
 import { stalledBodyMsMax } from '../limits.ts';
 import type { Log } from '../log.ts';
+import type { ObserveRequest } from '../monitoring/request-over.ts';
 import type { MediaMethod, SyncMethod } from '../protocol/message.ts';
 import { intendedTarget, isMediaMethod, isSyncMethod } from './address.ts';
 import { drainRest } from './body-reader.ts';
-import { type AddressSource, clientAddress } from './client-address.ts';
+import { type AddressRules, type AddressSource, type ClientAddress, clientAddress } from './client-address.ts';
 import { headersBytesMax, headersMsMax, keepAliveMsMax, lingerMsMax, strangerSpoolsMax } from './http-limits.ts';
+import type { BoundAddress, ListenAddress } from './listen-address.ts';
+import { Listeners, tlsFirstByte } from './listeners.ts';
+import { peerOf } from './peer.ts';
+import { addProbes, type Probes } from './probes.ts';
+import { ProxyTrust } from './proxy-trust.ts';
+import { RareLog } from './rare-log.ts';
 import { RequestLog } from './request-log.ts';
 import { SpoolRoom } from './spool.ts';
 import { answerError, SyncEndpoint } from './sync-endpoint.ts';
 import { syncHeaderName } from './sync-header.ts';
+import type { TlsKeeper } from './tls-keeper.ts';
 
 export interface HttpServerOptions {
   readonly accounts: Accounts;
   readonly dispatcher: Dispatcher;
   readonly log: Log;
+  /** Hears of every request that is over. */
+  readonly observeRequest?: ObserveRequest;
+  /** What monitoring may ask for; without it the server is always ready, and has no metrics. */
+  readonly probes?: Probes;
   /** Folder for payloads of senders who are not known yet. */
   readonly spoolFolder: string;
   readonly payloadBytesMax: number;
   readonly inflatedBytesMax: number;
   readonly ipHeader: AddressSource;
+  /** Entries of `ProxyTrust`; its default otherwise. */
+  readonly trustedProxies?: readonly string[];
+  /** The certificate for listeners with TLS. */
+  readonly tls?: TlsKeeper | undefined;
+  /** How much each user may store. */
+  readonly quota?: Quota;
   /** For tests: `stalledBodyMsMax` of the limits otherwise. */
   readonly stalledMsMax?: number;
   /** For tests: `lingerMsMax` of the limits otherwise. */
   readonly lingerMsMax?: number;
+  /** For tests: `headersMsMax` of the limits otherwise. */
+  readonly headersMsMax?: number;
 }
 
 /** The server as the network sees it. */
 export class HttpServer implements AsyncDisposable {
   readonly #app: FastifyInstance;
   readonly #options: HttpServerOptions;
+  readonly #listeners: Listeners;
+  readonly #addressRules: AddressRules;
+  readonly #rareLog: RareLog;
   readonly #logs = new WeakMap<IncomingMessage, RequestLog>();
+  readonly #callers = new WeakMap<IncomingMessage, ClientAddress>();
   #isClosing = false;
 
   constructor(options: HttpServerOptions) {
     this.#options = options;
-    this.#app = newApp({
+    this.#rareLog = new RareLog(options.log);
+    this.#addressRules = { source: options.ipHeader, trust: new ProxyTrust(options.trustedProxies) };
+    this.#app = newApp(options.headersMsMax ?? headersMsMax, {
       onNonsense: (error, socket) => this.#refuseNonsense(error, socket),
       onBadAddress: (error, request, reply) => this.#answerError(error, request, reply),
     });
     this.#app.addHook('onRequest', (request, reply, next) => this.#begin(request, reply, next));
     this.#app.setErrorHandler((error, request, reply) => this.#answerError(error, request, reply));
     this.#addRoutes();
+    this.#listeners = new Listeners(this.#app.server, options.log, options.tls);
   }
 
-  /** Starts to listen. Returns the port, which is a free one for port 0. Throws when the address cannot be had. */
+  /** Starts to listen in all these places, or throws `ListenError` and listens nowhere. */
+  async open(addresses: readonly ListenAddress[]): Promise<readonly BoundAddress[]> {
+    await this.#app.ready();
+    // The HTTP server does not listen itself, and with this event it begins to watch over slow headers.
+    this.#app.server.emit('listening');
+    try {
+      const bound: BoundAddress[] = [];
+      for (const address of addresses) bound.push(await this.#listeners.open(address));
+      return bound;
+    } catch (error) {
+      await this.close(0);
+      throw error;
+    }
+  }
+
+  /** Listens on one address, without TLS. Returns the port, which is a free one for port 0. */
   async listen(address: { readonly host: string; readonly port: number }): Promise<number> {
-    await this.#app.listen(address);
-    const bound = this.#app.server.address();
-    return typeof bound === 'object' && bound !== null ? bound.port : address.port;
+    const [bound] = await this.open([{ kind: 'tcp', ...address, tls: false, ipv6Only: false }]);
+    return bound?.kind === 'tcp' ? bound.port : address.port;
   }
 
   /** Takes no more connections, lets running requests finish for `graceMs` and then cuts off what is left. */
   async close(graceMs: number): Promise<void> {
     this.#isClosing = true;
-    const closed = this.#app.close();
-    const isOver = await Promise.race([closed.then(() => true), delay(graceMs, false, { ref: false })]);
-    if (!isOver) this.#app.server.closeAllConnections();
-    await closed;
+    const ended = this.#listeners.close();
+    const closed = this.#app.close(); // Answers what still comes on open connections with 503.
+    this.#app.server.closeIdleConnections();
+    const isOver = await Promise.race([ended.then(() => true), delay(graceMs, false, { ref: false })]);
+    if (!isOver) this.#listeners.cutAll();
+    await Promise.all([ended, closed]);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -72,10 +117,21 @@ export class HttpServer implements AsyncDisposable {
   #addRoutes(): void {
     const { stalledMsMax = stalledBodyMsMax, spoolFolder, payloadBytesMax } = this.#options;
     const spoolRoom = new SpoolRoom(spoolFolder, strangerSpoolsMax * payloadBytesMax);
-    const endpoint = new SyncEndpoint({ ...this.#options, stalledMsMax, spoolRoom });
+    const { accounts, log } = this.#options;
+    const throttle = new LoginThrottle({ log, isUser: (name) => accounts.person(name) !== undefined });
+    const { quota } = this.#options;
+    const dispatcher =
+      quota === undefined ? this.#options.dispatcher : new QuotaDispatcher(this.#options.dispatcher, quota, log);
+    const endpoint = new SyncEndpoint({ ...this.#options, dispatcher, stalledMsMax, spoolRoom, throttle });
     const answer = async (method: SyncMethod | MediaMethod, request: FastifyRequest, reply: FastifyReply) => {
       reply.hijack(); // The endpoint writes the response itself, in the dress of the request.
-      await endpoint.handle({ request: request.raw, response: reply.raw, method, log: this.#logOf(request) });
+      await endpoint.handle({
+        request: request.raw,
+        response: reply.raw,
+        method,
+        log: this.#logOf(request),
+        caller: this.#callerOf(request),
+      });
     };
     this.#app.post<MethodParams>('/sync/:method(.+)', (request, reply) => {
       const { method } = request.params;
@@ -86,15 +142,16 @@ export class HttpServer implements AsyncDisposable {
       return isMediaMethod(method) ? answer(method, request, reply) : this.#refuseMethod(method, request, reply);
     });
     this.#app.get('/msync/begin', (request, reply) => answer('begin', request, reply));
-    this.#app.get('/health', (_request, reply) => reply.send());
+    const { probes = { problems: async () => [], metrics: undefined } } = this.#options;
+    addProbes(this.#app, probes, (request, why) => this.#logOf(request).fail(why, false));
     this.#app.get('/', (_request, reply) => reply.type('text/plain; charset=utf-8').send(welcome));
     this.#app.setNotFoundHandler((request, reply) => this.#refuseAddress(request, reply));
   }
 
   #begin(request: FastifyRequest, reply: FastifyReply, next: () => void): void {
-    const log = new RequestLog(this.#options.log, request.url);
+    const log = new RequestLog(this.#options, request.url);
     this.#logs.set(request.raw, log);
-    log.add({ ip: clientAddress(request.raw, this.#options.ipHeader) });
+    log.add({ ip: this.#callerOf(request).ip });
     log.writeAfter(reply.raw);
     reply.raw.once('finish', () => drainRest(request.raw, this.#options.lingerMsMax ?? lingerMsMax));
     reply.raw.once('close', () => this.#isClosing && setImmediate(() => this.#app.server.closeIdleConnections()));
@@ -102,7 +159,27 @@ export class HttpServer implements AsyncDisposable {
   }
 
   #logOf(request: FastifyRequest): RequestLog {
-    return this.#logs.get(request.raw) ?? new RequestLog(this.#options.log, request.url);
+    return this.#logs.get(request.raw) ?? new RequestLog(this.#options, request.url);
+  }
+
+  #callerOf({ raw }: FastifyRequest): ClientAddress {
+    const known = this.#callers.get(raw);
+    if (known !== undefined) return known;
+    const peer = peerOf(raw.socket);
+    const caller = clientAddress(
+      { peer, headers: raw.headers, headersDistinct: raw.headersDistinct },
+      this.#addressRules,
+    );
+    this.#callers.set(raw, caller);
+    if (caller.isDisbelieved) {
+      this.#rareLog.warn(
+        { peer },
+        'A header tells the address of a client, but its sender is not in SYNC_TRUSTED_PROXIES',
+      );
+    } else if (caller.isShared) {
+      this.#rareLog.warn({ peer }, 'A proxy does not tell whose requests it passes on; see SYNC_TRUSTED_PROXIES');
+    }
+    return caller;
   }
 
   /** A name that no client asks for. The official server answers 400 with an explanation, in place of 404. */
@@ -130,9 +207,12 @@ export class HttpServer implements AsyncDisposable {
 
   /** What is no HTTP/1 never becomes a request. */
   #refuseNonsense(error: Error, socket: Socket): void {
-    this.#options.log.debug({ ip: socket.remoteAddress, context: error.message }, 'not a request');
-    if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 3\r\n\r\n400');
-    else socket.destroy(error);
+    const ip = peerOf(socket);
+    this.#options.log.debug({ ip, context: error.message }, 'not a request');
+    const isTls = 'rawPacket' in error && error.rawPacket instanceof Uint8Array && error.rawPacket[0] === tlsFirstByte;
+    if (isTls) this.#rareLog.warn({ ip }, 'A client speaks TLS to a plain port; its address must begin with http://');
+    if (isTls || !socket.writable) socket.destroy();
+    else socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 3\r\n\r\n400');
   }
 }
 
@@ -150,9 +230,9 @@ interface Refusals {
   onBadAddress(error: Error, request: FastifyRequest, reply: FastifyReply): void;
 }
 
-function newApp({ onNonsense, onBadAddress }: Refusals): FastifyInstance {
+function newApp(headersTimeout: number, { onNonsense, onBadAddress }: Refusals): FastifyInstance {
   const app = fastify({
-    http: { maxHeaderSize: headersBytesMax, headersTimeout: headersMsMax },
+    http: { maxHeaderSize: headersBytesMax, headersTimeout, connectionsCheckingInterval: headersTimeout / 2 },
     keepAliveTimeout: keepAliveMsMax,
     requestTimeout: 0, // Bodies are watched for silence, not for their whole time: see `readBody`.
     clientErrorHandler: onNonsense,
@@ -173,7 +253,7 @@ function newApp({ onNonsense, onBadAddress }: Refusals): FastifyInstance {
 }
 
 function allowedVerbs(path: string): string | undefined {
-  if (path === '/health' || path === '/') return 'GET,HEAD';
+  if (path === '/health' || path === '/ready' || path === '/') return 'GET,HEAD';
   if (path === '/msync/begin') return 'GET,HEAD,POST';
   return /^\/m?sync\/[^/]+$/.test(path) ? 'POST' : undefined;
 }

@@ -23,6 +23,8 @@ export type IncomingCall =
 export interface OpenCall {
   readonly request: IncomingMessage;
   readonly method: SyncMethod | MediaMethod;
+  /** Network address of the sender. */
+  readonly address: string;
   /** Hears who the sender is, before the body is read where that is possible. */
   identify(sender: Sender): void;
 }
@@ -32,6 +34,10 @@ export interface Sender {
   readonly user?: string;
   readonly sessionKey?: string;
   readonly clientVersion?: string;
+  /** Number of the device, see `Account`. */
+  readonly deviceId?: number | undefined;
+  /** Known to be the user's. Never logged. */
+  readonly hostKey?: string;
 }
 
 /** What reading requests takes. */

@@ -2,10 +2,11 @@ import { createWriteStream } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { PassThrough, Transform, type TransformCallback } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { constants, createGunzip, createZstdDecompress } from 'node:zlib';
+import { createGunzip } from 'node:zlib';
 import { messageOf, SyncError } from '../errors.ts';
 import { KiB, zstdWindowLogMax } from '../limits.ts';
 import type { Payload } from '../protocol/message.ts';
+import { createZstdInflater } from '../storage/zstd.ts';
 import { BlockCutter } from './body-reader.ts';
 import { streamPieceBytes } from './http-limits.ts';
 
@@ -79,10 +80,7 @@ export class InflatedFile implements AsyncDisposable {
 function decompressor(coding: Coding): Transform {
   switch (coding) {
     case 'zstd':
-      return createZstdDecompress({
-        chunkSize: streamPieceBytes,
-        params: { [constants.ZSTD_d_windowLogMax]: zstdWindowLogMax },
-      });
+      return createZstdInflater({ chunkSize: streamPieceBytes, windowLogMax: zstdWindowLogMax });
     case 'gzip':
       return createGunzip({ chunkSize: streamPieceBytes });
     case 'identity':

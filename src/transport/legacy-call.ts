@@ -43,9 +43,9 @@ export function readBeginQuery(call: OpenCall, query: URLSearchParams, context: 
   if (hostKey === null || clientVersion === null) {
     throw new SyncError('malformedRequest', 'Cannot begin: the address needs k and v');
   }
-  const account = context.accounts.byHostKey(hostKey);
+  const account = context.accounts.byHostKey(hostKey, { client: clientVersion, address: call.address });
   if (account === undefined) throw unknownHostKey();
-  call.identify({ user: account.name, clientVersion });
+  call.identify({ user: account.name, deviceId: account.deviceId, clientVersion, hostKey });
   const message = { folder: account.folder, dress: 'legacy', payload: emptyObject(), hostKey, clientVersion } as const;
   return { kind: 'message', message: { ...message, method: 'begin', sessionKey: '' } };
 }
@@ -60,10 +60,10 @@ async function openForm(call: OpenCall, form: Form, context: CallContext): Promi
     return { kind: 'login', dress: 'legacy', payload: await bytesPayload(form, loginBytesMax) };
   }
   const hostKey = hostKeyIn(fields) ?? '';
-  const account = context.accounts.byHostKey(hostKey);
+  const account = context.accounts.byHostKey(hostKey, { client: clientVersion, address: call.address });
   if (account === undefined) throw unknownHostKey();
-  const { name, folder } = account;
-  call.identify({ user: name });
+  const { name, folder, deviceId } = account;
+  call.identify({ user: name, deviceId, hostKey });
   const payload = isFileMethod(method)
     ? await filePayload(form, { method, folder }, context)
     : await bytesPayload(form, sentBytesMax(method, context));

@@ -1,7 +1,7 @@
-import { zstdDecompressSync } from 'node:zlib';
 import { SyncError } from '../errors.ts';
 import { loginBytesMax } from '../limits.ts';
 import type { Payload } from '../protocol/message.ts';
+import { inflateZstd } from '../storage/zstd.ts';
 import type { UserFolder } from '../user-folder.ts';
 import { ByteCollector, readBody } from './body-reader.ts';
 import { strangerBytesMax, strangerInflatedBytesMax } from './http-limits.ts';
@@ -25,10 +25,10 @@ export async function readModernCall(call: OpenCall, headerText: string, context
   const dress = syncVersion < 11 ? 'legacy' : 'modern';
   const { method } = call;
   if (method === 'hostKey') return { kind: 'login', dress, payload: await collect(call, loginBytesMax, context) };
-  const account = context.accounts.byHostKey(hostKey);
+  const account = context.accounts.byHostKey(hostKey, { client: clientVersion, address: call.address });
   if (account === undefined) return refuseStranger(call, context);
-  const { name, folder } = account;
-  call.identify({ user: name });
+  const { name, folder, deviceId } = account;
+  call.identify({ user: name, deviceId, hostKey });
   const payload = await readPayload(call, folder, context);
   if (payload === 'tooLarge') return { kind: 'uploadTooLarge', dress };
   return { kind: 'message', message: { folder, method, dress, payload, hostKey, sessionKey, clientVersion } };
@@ -53,13 +53,13 @@ async function collect(
   call: OpenCall,
   bytesMax: number,
   context: CallContext,
-  tooLongError = tooLong(bytesMax),
+  tooLongError = () => tooLong(bytesMax),
 ): Promise<Payload & { kind: 'bytes' }> {
   const body = new ByteCollector();
   await readBody(call.request, {
     bytesMax,
     stalledMsMax: context.stalledMsMax,
-    tooLong: () => tooLongError,
+    tooLong: tooLongError,
     take: (piece) => body.take(piece),
   });
   if (body.byteLength === 0) throw new SyncError('malformedRequest', 'Cannot read the request: it has no body');
@@ -71,9 +71,9 @@ async function collect(
  * little of it is looked at, and nothing is kept.
  */
 async function refuseStranger(call: OpenCall, context: CallContext): Promise<never> {
-  const { bytes } = await collect(call, strangerBytesMax, context, unknownHostKey());
+  const { bytes } = await collect(call, strangerBytesMax, context, unknownHostKey);
   try {
-    zstdDecompressSync(bytes, { maxOutputLength: strangerInflatedBytesMax });
+    inflateZstd(bytes, { bytesMax: strangerInflatedBytesMax });
   } catch (error) {
     const isMuch = error instanceof Error && 'code' in error && error.code === 'ERR_BUFFER_TOO_LARGE';
     if (!isMuch) throw new SyncError('malformedRequest', 'Cannot decompress the request', { cause: error });

@@ -1,38 +1,93 @@
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Log, LogFields } from '../log.ts';
+import type { ObserveRequest, RequestFailure } from '../monitoring/request-over.ts';
+import type { MediaMethod, SyncMethod } from '../protocol/message.ts';
+import type { Report } from '../protocol/report.ts';
+import { slowAnswerMsMin } from './http-limits.ts';
+import type { Sender } from './incoming-call.ts';
 
 /** Bytes that earlier requests of a connection moved. */
-const countedBytes = new WeakMap<Socket, { readonly read: number; readonly written: number }>();
+const countedBytes = new WeakMap<Socket, BytesMoved>();
+
+interface BytesMoved {
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+}
+
+/** Asked for every few seconds by container platforms and monitoring. */
+const PROBES: readonly string[] = ['/health', '/ready', '/metrics'];
+
+/** How a request ended on the wire. */
+interface RequestEnd extends BytesMoved {
+  /** 0 when nothing was answered. */
+  readonly status: number;
+  readonly elapsedMs: number;
+  readonly isComplete: boolean;
+}
+
+/** Where finished requests are told. */
+export interface RequestListeners {
+  readonly log: Log;
+  readonly observeRequest?: ObserveRequest;
+}
 
 /**
  * What is logged of a request, in one line when it is over. Field names are those of the official server. Never in
  * here: host keys and passwords, so no query string either.
  */
 export class RequestLog {
-  readonly #log: Log;
+  readonly #listeners: RequestListeners;
   readonly #path: string;
   readonly #startedMs = performance.now();
   readonly #fields: Record<string, unknown> = {};
-  #failure: { readonly isFault: boolean } | undefined;
+  #method: SyncMethod | MediaMethod | undefined;
+  #sender: Sender = {};
+  #failure: RequestFailure | undefined;
+  #report: Report | undefined;
+  #answerMs = 0;
   /** What is to be written once nobody works on the request any more. */
   #outcome: (() => void) | undefined;
   #holds = 0;
 
-  constructor(log: Log, target: string) {
-    this.#log = log;
+  constructor(listeners: RequestListeners, target: string) {
+    this.#listeners = listeners;
     this.#path = pathOf(target);
   }
 
-  /** Who is asking, as far as it is known by now. */
+  /** More to be logged. */
   add(fields: LogFields): void {
     Object.assign(this.#fields, fields);
   }
 
+  /** It is a sync message. */
+  asksFor(method: SyncMethod | MediaMethod): void {
+    this.#method = method;
+  }
+
+  /** Who is asking, as far as it is known by now. */
+  identify(sender: Sender): void {
+    this.#sender = { ...this.#sender, ...sender };
+    const { user, sessionKey, clientVersion, deviceId } = sender;
+    this.add({
+      ...(user !== undefined && { uid: user }),
+      ...(deviceId !== undefined && { device: deviceId }),
+      ...(sessionKey && { session: sessionKey }),
+      ...(clientVersion && { client: clientVersion }),
+    });
+  }
+
   /** Why it failed, in words. A fault is ours, everything else the sender's. */
-  fail(context: string, isFault: boolean): void {
-    this.#failure = { isFault };
-    this.add({ context });
+  fail(why: string, isFault: boolean): void {
+    this.#failure = { why, isFault };
+    this.add({ context: why });
+  }
+
+  /** What the message did, and how long its answer took to be made, milliseconds. */
+  answered(report: Report | undefined, elapsedMs: number): void {
+    this.#report = report;
+    this.#answerMs = elapsedMs;
+    if (report?.refusal !== undefined) this.add({ context: report.refusal });
   }
 
   /** Keeps the line back while the request is worked on, which may be longer than its client waits for the answer. */
@@ -49,32 +104,57 @@ export class RequestLog {
   writeAfter(response: ServerResponse): void {
     const { socket } = response; // Gone from the response by then.
     response.once('close', () => {
-      const outcome = {
-        httpstatus: response.headersSent ? response.statusCode : 0,
-        elap_ms: Math.round(performance.now() - this.#startedMs),
-        ...(socket !== null && bytesSince(socket)),
-      };
+      const status = response.headersSent ? response.statusCode : 0;
+      const elapsedMs = performance.now() - this.#startedMs;
+      const moved = socket === null ? { bytesIn: 0, bytesOut: 0 } : bytesSince(socket);
       const isComplete = response.writableFinished;
-      this.#outcome = () => this.#write({ uri: this.#path, ...this.#fields, ...outcome }, isComplete);
+      this.#outcome = () => this.#isOver({ status, elapsedMs, isComplete, ...moved });
       if (this.#holds === 0) this.#outcome();
     });
   }
 
-  #write(fields: LogFields, isComplete: boolean): void {
-    if (this.#failure?.isFault) this.#log.error(fields, 'failed');
-    else if (this.#failure !== undefined) this.#log.info(fields, 'refused');
-    else if (!isComplete) this.#log.info(fields, 'cut off');
-    // Container platforms probe every few seconds.
-    else if (this.#path === '/health') this.#log.debug(fields, 'finished');
-    else this.#log.info(fields, 'finished');
+  #isOver(end: RequestEnd): void {
+    this.#write(end);
+    const { user, sessionKey = '', clientVersion: client = '' } = this.#sender;
+    this.#listeners.observeRequest?.({
+      method: this.#method,
+      path: this.#path,
+      user,
+      sessionKey,
+      client,
+      failure: this.#failure,
+      report: this.#report,
+      ...end,
+    });
+  }
+
+  #write({ status, elapsedMs, isComplete, bytesIn, bytesOut }: RequestEnd): void {
+    const isSlow = this.#answerMs >= slowAnswerMsMin;
+    const fields = {
+      uri: this.#path,
+      ...this.#fields,
+      httpstatus: status,
+      elap_ms: Math.round(elapsedMs),
+      ...(isSlow && { answer_ms: Math.round(this.#answerMs) }),
+      bytes_in: bytesIn,
+      bytes_out: bytesOut,
+      details: { event: 'request' },
+    };
+    const { log } = this.#listeners;
+    if (this.#failure?.isFault) log.error(fields, 'failed');
+    else if (!isComplete) log.info(fields, 'cut off');
+    else if (this.#failure !== undefined || this.#report?.refusal !== undefined) log.info(fields, 'refused');
+    else if (PROBES.includes(this.#path)) log.debug(fields, 'finished');
+    else if (isSlow) log.warn(fields, 'finished late');
+    else log.info(fields, 'finished');
   }
 }
 
-function bytesSince(socket: Socket): LogFields {
-  const before = countedBytes.get(socket) ?? { read: 0, written: 0 };
-  const now = { read: socket.bytesRead, written: socket.bytesWritten };
+function bytesSince(socket: Socket): BytesMoved {
+  const before = countedBytes.get(socket) ?? { bytesIn: 0, bytesOut: 0 };
+  const now = { bytesIn: socket.bytesRead, bytesOut: socket.bytesWritten };
   countedBytes.set(socket, now);
-  return { bytes_in: now.read - before.read, bytes_out: now.written - before.written };
+  return { bytesIn: now.bytesIn - before.bytesIn, bytesOut: now.bytesOut - before.bytesOut };
 }
 
 function pathOf(target: string): string {

@@ -1,13 +1,16 @@
 import { rm } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Dispatcher } from '../accounts/dispatcher.ts';
-import { answerHostKey } from '../accounts/login.ts';
+import { answerHostKey, type LoginAccounts } from '../accounts/login.ts';
+import type { LoginThrottle } from '../accounts/login-throttle.ts';
+import type { RunningRequest } from '../accounts/running-requests.ts';
 import { causesOf, SyncError } from '../errors.ts';
 import type { Answer, Dress, MediaMethod, Message, SyncMethod } from '../protocol/message.ts';
 import { isFormType } from './address.ts';
 import { ClientGoneError } from './body-reader.ts';
+import type { ClientAddress } from './client-address.ts';
 import { errorResponse } from './error-response.ts';
-import type { CallContext, IncomingCall, OpenCall } from './incoming-call.ts';
+import type { CallContext, IncomingCall, OpenCall, Sender } from './incoming-call.ts';
 import { readBeginQuery, readLegacyCall } from './legacy-call.ts';
 import { readModernCall } from './modern-call.ts';
 import { disposeOfFile, type Outgoing, sendAnswer } from './outgoing-answer.ts';
@@ -20,10 +23,15 @@ export interface Exchange {
   readonly response: ServerResponse;
   readonly method: SyncMethod | MediaMethod;
   readonly log: RequestLog;
+  readonly caller: ClientAddress;
 }
+
+/** An exchange that ends when its sender may sync no more; see `RunningRequests`. */
+type Followed = Exchange & { running?: RunningRequest; client?: string };
 
 export interface SyncEndpointOptions extends CallContext {
   readonly dispatcher: Dispatcher;
+  readonly throttle: LoginThrottle;
 }
 
 /** What the official server says to a collection that is too large; clients show it. */
@@ -38,26 +46,29 @@ export class SyncEndpoint {
   }
 
   /** Never throws: what goes wrong is answered and logged. */
-  async handle(exchange: Exchange): Promise<void> {
-    using _ = exchange.log.hold();
+  async handle(given: Exchange): Promise<void> {
+    using _ = given.log.hold();
+    const exchange: Followed = { ...given };
     try {
       await this.#answer(exchange, await this.#read(exchange));
     } catch (error) {
+      const isWrongKey =
+        error instanceof SyncError && error.code === 'hostKeyRejected' && exchange.method !== 'hostKey';
+      if (isWrongKey) await this.#options.throttle.sawWrongKey(exchange.caller);
       answerError(exchange, error);
+    } finally {
+      exchange.running?.[Symbol.dispose]();
     }
   }
 
-  async #read({ request, method, log }: Exchange): Promise<IncomingCall> {
-    const call: OpenCall = {
-      request,
-      method,
-      identify: ({ user, sessionKey, clientVersion }) =>
-        log.add({
-          ...(user !== undefined && { uid: user }),
-          ...(sessionKey !== undefined && { session: sessionKey }),
-          ...(clientVersion !== undefined && { client: clientVersion }),
-        }),
+  async #read(exchange: Followed): Promise<IncomingCall> {
+    const { request, method, log, caller } = exchange;
+    log.asksFor(method);
+    const identify = ({ hostKey, ...sender }: Sender): void => {
+      log.identify(sender);
+      this.#follow(exchange, sender, hostKey);
     };
+    const call: OpenCall = { request, method, address: caller.ip, identify };
     const syncHeader = request.headersDistinct[syncHeaderName]?.[0]; // Of several the first counts.
     if (syncHeader !== undefined) return readModernCall(call, syncHeader, this.#options);
     if (request.method !== 'POST') return readBeginQuery(call, queryOf(request), this.#options);
@@ -66,26 +77,40 @@ export class SyncEndpoint {
     throw new SyncError('malformedRequest', `Cannot read the request: no ${syncHeaderName} header and no form`);
   }
 
-  async #answer(exchange: Exchange, call: IncomingCall): Promise<void> {
+  #follow(exchange: Followed, { user, clientVersion }: Sender, hostKey: string | undefined): void {
+    if (clientVersion !== undefined) exchange.client = clientVersion;
+    if (user === undefined || hostKey === undefined) return;
+    const cut = (): void => void exchange.request.socket.destroy();
+    exchange.running ??= this.#options.accounts.running.begin({ user, hostKey, cut });
+  }
+
+  async #answer(exchange: Followed, call: IncomingCall): Promise<void> {
     switch (call.kind) {
       case 'message':
+        this.#options.throttle.sawUser(call.message.folder.user, exchange.caller);
         return this.#answerMessage(exchange, call.message);
       case 'login': {
-        const { user, json } = await answerHostKey(call.payload, this.#options.accounts);
-        exchange.log.add({ uid: user });
+        const { user, json } = await answerHostKey(call.payload, this.#guardedAccounts(exchange.caller), {
+          client: exchange.client ?? '',
+        });
+        exchange.log.identify({ user });
         return sendAnswer(textAnswer(json), this.#outgoing(exchange, call.dress));
       }
       case 'uploadTooLarge':
-        exchange.log.add({ context: uploadTooLargeText });
+        exchange.log.answered({ refusal: uploadTooLargeText }, 0);
         return sendAnswer(textAnswer(uploadTooLargeText), this.#outgoing(exchange, call.dress));
       default:
         return call satisfies never;
     }
   }
 
-  async #answerMessage(exchange: Exchange, message: Message): Promise<void> {
+  async #answerMessage(exchange: Followed, message: Message): Promise<void> {
     const { dispatcher } = this.#options;
+    const startedMs = performance.now();
+    if (exchange.running !== undefined) exchange.running.movesBytes = false;
     const answer = await this.#dispatch(message);
+    if (exchange.running !== undefined) exchange.running.movesBytes = true;
+    exchange.log.answered(answer.report, performance.now() - startedMs);
     try {
       await sendAnswer(answer, this.#outgoing(exchange, message.dress));
     } finally {
@@ -100,6 +125,15 @@ export class SyncEndpoint {
       // Whoever receives a file moves or deletes it; after a failure it may still be there.
       if (message.payload.kind === 'file') await rm(message.payload.path, { force: true });
     }
+  }
+
+  /** Logins in the name of whoever calls. */
+  #guardedAccounts(from: ClientAddress): LoginAccounts {
+    const { accounts, throttle } = this.#options;
+    return {
+      login: (user, password, sighting) =>
+        throttle.guard({ user, from }, () => accounts.login(user, password, { address: from.ip, ...sighting })),
+    };
   }
 
   #outgoing({ response }: Exchange, dress: Dress): Outgoing {

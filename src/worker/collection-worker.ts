@@ -1,27 +1,28 @@
 import { workerData } from 'node:worker_threads';
 import { listIndexed } from '../backup/compare-media.ts';
-import { replaceKeeping } from '../backup/keep-replaced.ts';
+import { CannotKeepError, type Kept, replaceKeeping } from '../backup/keep-replaced.ts';
 import { lossOf, restoreCommand } from '../backup/loss-warning.ts';
+import { rescueStray } from '../backup/missing-collection.ts';
 import { repairMedia } from '../backup/repair-media.ts';
 import { restoreFile } from '../backup/restore.ts';
 import { restoreTrashed } from '../backup/trashed-media.ts';
-import { damageFoundBy } from '../collection/stored-file.ts';
 import { PreparationNeeded, UserCollection } from '../collection/user-collection.ts';
-import { SyncError } from '../errors.ts';
+import { causesOf, SyncError } from '../errors.ts';
 import { answerCollectionMessage } from '../protocol/answer.ts';
 import { acceptUpload } from '../protocol/full-upload.ts';
 import { answerMediaMessage } from '../protocol/media/media-messages.ts';
+import { damageFoundBy } from '../storage/sqlite-damage.ts';
 import type { UserFolder } from '../user-folder.ts';
 import type { CollectionCalls, CollectionWorkerData } from './collection-calls.ts';
 import { MediaHandle } from './media-handle.ts';
 import { OpenUsers } from './open-users.ts';
-import { serveCalls, workerLog } from './serve-calls.ts';
+import { serveCalls, tellMainThread, workerLog } from './serve-calls.ts';
 
 const { inflatedBytesMax } = workerData as CollectionWorkerData;
 const log = workerLog();
 const collections = new OpenUsers(
-  (folder) => new UserCollection(folder, log),
-  (collection) => !collection.hasSync && !collection.isBeingDownloaded,
+  (folder) => new UserCollection(folder, log, tellMainThread),
+  (collection) => !collection.hasSync && !collection.isBeingDownloaded && !collection.isStray,
   (collection) => collection.close(),
 );
 const media = new OpenUsers(
@@ -45,13 +46,37 @@ function onCollection<Result extends object>(folder: UserFolder, step: (collecti
   }
 }
 
+/** Nothing is replaced that cannot be kept; the log says why it cannot. */
+function replaceUnlessUnkept(folder: UserFolder, finished: string): Kept | undefined | 'not kept' {
+  try {
+    return replaceKeeping({ folder, finished, reason: 'replaced', nowMs: Date.now(), log });
+  } catch (error) {
+    if (!(error instanceof CannotKeepError)) throw error;
+    log.error(
+      { user: folder.user, reason: causesOf(error) },
+      'Refused a full upload; the stored collection is untouched',
+    );
+    return 'not kept';
+  }
+}
+
+function reportUnrescued({ user, collection: file }: UserFolder, error: unknown): void {
+  log.error(
+    { user, path: file, reason: causesOf(error) },
+    'Cannot save what was open of a collection that was taken away',
+  );
+}
+
 serveCalls<CollectionCalls>({
-  async answer(message) {
+  async answer({ message, told }) {
     const { folder } = message;
-    const mediaUsn = message.method === 'meta' ? await media.of(folder).use(({ lastUsn }) => lastUsn) : 0;
+    const knownUsn = message.method === 'meta' ? await media.of(folder).lastUsnSoon() : undefined;
+    const mediaUsn = knownUsn ?? 0; // A client with media then begins a media sync, and that hears what is wrong.
     return onCollection(folder, (collection) => {
+      if (told !== undefined) collection.rememberMeta(message.sessionKey, told.summary, told);
       const answer = answerCollectionMessage(message, collection, { nowMs: Date.now(), inflatedBytesMax, mediaUsn });
-      return { answer, needsCheckIn: collection.needsCheckIn };
+      const meta = knownUsn !== undefined ? { meta: { summary: collection.summary(), mediaUsn } } : {};
+      return { answer, needsCheckIn: collection.needsCheckIn, ...meta };
     });
   },
   async answerMedia(message) {
@@ -60,12 +85,14 @@ serveCalls<CollectionCalls>({
   async acceptUpload({ folder, upload }) {
     let kept: string | undefined;
     const text = acceptUpload(collections.of(folder), upload, ({ path: finished, counts }) => {
-      const replaced = replaceKeeping({ folder, finished, reason: 'replaced', nowMs: Date.now(), log });
+      const replaced = replaceUnlessUnkept(folder, finished);
+      if (replaced === 'not kept') return replaced;
       kept = replaced?.id;
       const loss = replaced?.facts && lossOf(replaced.facts, counts);
-      if (replaced === undefined || loss === undefined) return;
+      if (replaced === undefined || loss === undefined) return 'replaced';
       const undo = restoreCommand(folder.user, replaced.id);
       log.warn({ user: folder.user, ...loss, undo }, 'An upload replaced a much larger collection; this undoes it');
+      return 'replaced';
     });
     return { text, kept };
   },
@@ -80,7 +107,7 @@ serveCalls<CollectionCalls>({
     });
   },
   async beginDownload({ folder, sessionKey }) {
-    return onCollection(folder, (collection) => ({ byteLength: collection.beginDownload(sessionKey, Date.now()) }));
+    return onCollection(folder, (collection) => collection.beginDownload(sessionKey, Date.now()));
   },
   async copyTo({ folder, target }) {
     return { isWorkingForm: await collections.of(folder).copyTo(target) };
@@ -90,14 +117,27 @@ serveCalls<CollectionCalls>({
     collection.downloadEnded();
     return { needsCheckIn: collection.needsCheckIn };
   },
+  async endSync(folder) {
+    collections.of(folder).abandon('aborted', 'its device may not sync any more');
+  },
+  async closeMedia(folder) {
+    await media.of(folder).close();
+  },
   async close(folder) {
     const collection = collections.of(folder);
     if (collection.isBeingDownloaded) return false;
+    await rescueStray(collection, Date.now(), log);
     collection.close();
     return true;
   },
+  async rescue(folder) {
+    return { kept: await rescueStray(collections.of(folder), Date.now(), log) };
+  },
   async restoreTrashed({ folder, wish }) {
     return media.of(folder).use((opened) => restoreTrashed(folder, opened, wish));
+  },
+  async mediaTotals(folder) {
+    return media.of(folder).use(({ fileCount, totalBytes }) => ({ files: fileCount, bytes: totalBytes }));
   },
   async listMedia(folder) {
     return media.of(folder).use((opened) => ({ files: listIndexed(opened) }));
@@ -112,10 +152,23 @@ serveCalls<CollectionCalls>({
   async factsNow(folder) {
     return onCollection(folder, (collection) => ({ facts: collection.facts() }));
   },
+  async ping() {
+    const all = collections.all();
+    return {
+      collections: all.filter(({ isOpen }) => isOpen).length,
+      mediaIndexes: media.all().filter(({ isOpen }) => isOpen).length,
+      syncs: all.filter(({ hasSync }) => hasSync).length,
+    };
+  },
   async closeAll() {
     const checkIns = collections.all().filter((collection) => collection.needsCheckIn);
     await media.closeAll();
-    for (const collection of collections.all()) collection[Symbol.dispose]();
+    for (const collection of collections.all()) {
+      await rescueStray(collection, Date.now(), log).catch((error: unknown) =>
+        reportUnrescued(collection.folder, error),
+      );
+      collection[Symbol.dispose]();
+    }
     return { needCheckIn: checkIns.map((collection) => collection.folder) };
   },
 });

@@ -1,6 +1,12 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { causesOf, SyncError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { UserMedia } from '../media/user-media.ts';
+import { damageFoundBy } from '../storage/sqlite-damage.ts';
 import type { UserFolder } from '../user-folder.ts';
+
+/** `meta` waits this long for the media to be opened, milliseconds: making a lost index anew takes as long as it has files. */
+const openMsMax = 2_000;
 
 /** One user's media, opened with the first use. Opening takes a moment, and two messages may ask at the same time. */
 export class MediaHandle {
@@ -8,10 +14,18 @@ export class MediaHandle {
   readonly #log: Log;
   #media: Promise<UserMedia> | undefined;
   #users = 0;
+  /** Damage was found in the index: it is closed when nobody uses it, and looked at closely when it is opened again. */
+  #isSuspect = false;
+  #isOpening = false;
 
   constructor(folder: UserFolder, log: Log) {
     this.#folder = folder;
     this.#log = log;
+  }
+
+  /** Are the media open? */
+  get isOpen(): boolean {
+    return this.#media !== undefined;
   }
 
   /** Is a step running? */
@@ -23,11 +37,29 @@ export class MediaHandle {
   async use<Result>(step: (media: UserMedia) => Result | Promise<Result>): Promise<Result> {
     this.#users += 1;
     try {
-      this.#media ??= UserMedia.open(this.#folder, this.#log);
+      this.#media ??= this.#open();
       return await step(await this.#opened(this.#media));
+    } catch (error) {
+      throw this.#namingDamage(error);
     } finally {
       this.#users -= 1;
+      if (this.#isSuspect && !this.isBusy) await this.close();
     }
+  }
+
+  /**
+   * Counter of changes, for `meta`, which must neither fail nor wait for the media: undefined when it cannot be had now.
+   */
+  async lastUsnSoon(): Promise<number | undefined> {
+    const lastUsn = this.use((media) => media.lastUsn).catch((error: unknown) => {
+      const fields = { user: this.#folder.user, path: this.#folder.mediaDb, reason: causesOf(error) };
+      this.#log.error(fields, 'The media cannot be used; the collection can be synced all the same');
+      return undefined;
+    });
+    if (this.isOpen && !this.#isOpening) return lastUsn;
+    const timeout = new AbortController();
+    const given = sleep(openMsMax, undefined, { signal: timeout.signal }).catch(() => undefined);
+    return Promise.race([lastUsn.finally(() => timeout.abort()), given]);
   }
 
   /** Closes the media; the next use opens them again. */
@@ -35,6 +67,25 @@ export class MediaHandle {
     const media = this.#media;
     this.#media = undefined;
     await (await media?.catch(() => undefined))?.[Symbol.asyncDispose]();
+  }
+
+  async #open(): Promise<UserMedia> {
+    this.#isOpening = true;
+    try {
+      const media = await UserMedia.open(this.#folder, this.#log, { isSuspect: this.#isSuspect });
+      this.#isSuspect = false;
+      return media;
+    } finally {
+      this.#isOpening = false;
+    }
+  }
+
+  #namingDamage(error: unknown): unknown {
+    const damage = damageFoundBy(error);
+    if (damage === undefined) return error;
+    this.#isSuspect = true;
+    const { mediaDb } = this.#folder;
+    return new SyncError('serverFault', `The media index ${mediaDb} is damaged: ${damage}`, { cause: error });
   }
 
   /** Media that could not be opened are tried again by the next use. */

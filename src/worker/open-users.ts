@@ -2,8 +2,13 @@ import type { UserFolder } from '../user-folder.ts';
 
 /** A user's files are closed after this long without a message, milliseconds. */
 const idleMsMax = 30_000;
-/** So many users' files may be open in one thread at a time, so that memory does not grow with the number of users. */
-const openMax = 24;
+/**
+ * So many users' files stay open in one thread, so that memory does not grow with the number of users: each takes about a
+ * megabyte, also for a small collection.
+ */
+const openMax = 12;
+/** Files that were used just now stay open beyond that number, milliseconds: many users may sync at the same time. */
+const freshMs = 250;
 
 interface Entry<Owned> {
   readonly owned: Owned;
@@ -29,7 +34,9 @@ export class OpenUsers<Owned> {
 
   /** What belongs to this user. */
   of(folder: UserFolder): Owned {
-    const entry = this.#entries.get(folder.root) ?? { owned: this.#create(folder), lastUsedMs: 0 };
+    const known = this.#entries.get(folder.root);
+    if (known === undefined) this.#closeStale();
+    const entry = known ?? { owned: this.#create(folder), lastUsedMs: 0 };
     entry.lastUsedMs = performance.now();
     // Last used, last in order.
     this.#entries.delete(folder.root);
@@ -40,6 +47,17 @@ export class OpenUsers<Owned> {
   /** All that are open. */
   all(): Owned[] {
     return [...this.#entries.values()].map((entry) => entry.owned);
+  }
+
+  /** Makes room for one more. */
+  #closeStale(): void {
+    const staleMs = performance.now() - freshMs;
+    for (const [key, entry] of this.#entries) {
+      if (this.#entries.size < openMax || entry.lastUsedMs > staleMs) break;
+      if (!this.#isIdle(entry.owned)) continue;
+      this.#entries.delete(key);
+      void this.#close(entry.owned);
+    }
   }
 
   /** Closes those that were not used for a while, and the least recently used ones beyond `openMax`. */

@@ -1,6 +1,7 @@
 import { parentPort } from 'node:worker_threads';
 import type { Log } from '../log.ts';
 import { type CallMap, type CallRequest, toFailure, type WorkerPost } from './thread-calls.ts';
+import type { WorkEvent } from './work-event.ts';
 
 /** In a worker: answers the calls of the main thread with these methods. */
 export function serveCalls<Calls extends CallMap<Calls>>(calls: Calls): void {
@@ -19,6 +20,11 @@ export function serveCalls<Calls extends CallMap<Calls>>(calls: Calls): void {
   }
 }
 
+/** In a worker: tells the main thread what happened beside the answers. */
+export function tellMainThread(event: WorkEvent): void {
+  parentPort?.postMessage({ kind: 'event', event } satisfies WorkerPost);
+}
+
 /** In a worker: a log whose lines the main thread writes. */
 export function workerLog(): Log {
   const at =
@@ -28,6 +34,9 @@ export function workerLog(): Log {
   return { error: at('error'), warn: at('warn'), info: at('info'), debug: at('debug') };
 }
 
+/** To give a buffer away takes longer than to copy so many bytes. */
+const transferredBytesMin = 16 * 1024;
+
 /** The buffers in `{ answer: { bytes } }`, which move to the other thread instead of being copied. */
 function transferablesOf(result: unknown): ArrayBuffer[] {
   if (typeof result !== 'object' || result === null || !('answer' in result)) return [];
@@ -36,5 +45,6 @@ function transferablesOf(result: unknown): ArrayBuffer[] {
   const { bytes } = answer;
   // A slice of Node's shared pool must not be given away.
   const isWhole = bytes instanceof Uint8Array && bytes.byteLength === bytes.buffer.byteLength;
+  if (isWhole && bytes.byteLength < transferredBytesMin) return [];
   return isWhole && bytes.buffer instanceof ArrayBuffer ? [bytes.buffer] : [];
 }

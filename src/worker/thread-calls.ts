@@ -1,5 +1,6 @@
 import { SyncError, type SyncErrorCode } from '../errors.ts';
 import type { Log, LogFields } from '../log.ts';
+import type { WorkEvent } from './work-event.ts';
 
 /** Methods that a thread offers: each takes one cloneable argument and resolves to a cloneable result. */
 export type CallMap<Calls> = { readonly [Name in keyof Calls]: (argument: never) => Promise<unknown> };
@@ -15,6 +16,7 @@ export interface CallRequest {
 export type WorkerPost =
   | { readonly kind: 'result'; readonly id: number; readonly result: unknown }
   | { readonly kind: 'failure'; readonly id: number; readonly failure: Failure }
+  | { readonly kind: 'event'; readonly event: WorkEvent }
   | { readonly kind: 'log'; readonly level: keyof Log; readonly fields: LogFields; readonly text: string };
 
 /** An error on its way between threads: nothing of it gets lost. */

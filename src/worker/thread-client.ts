@@ -1,6 +1,8 @@
 import { Worker } from 'node:worker_threads';
 import type { Log } from '../log.ts';
 import { type CallMap, fromFailure, type WorkerPost } from './thread-calls.ts';
+import type { TellWorkEvent } from './work-event.ts';
+import type { WorkerScript } from './worker-script.ts';
 
 /**
  * Room for short-lived objects in each thread, MiB. V8's default grows to many times that and never shrinks, which costs
@@ -15,17 +17,19 @@ interface PendingCall {
 
 /** In the main thread: one worker thread and the calls that it offers. The thread starts with the first call. */
 export class ThreadClient<Calls extends CallMap<Calls>> {
-  readonly #script: URL;
+  readonly #script: WorkerScript;
   readonly #workerData: unknown;
   readonly #log: Log;
+  readonly #tell: TellWorkEvent;
   readonly #pending = new Map<number, PendingCall>();
   #worker: Worker | undefined;
   #lastId = 0;
 
-  constructor(script: URL, workerData: unknown, log: Log) {
+  constructor(script: WorkerScript, workerData: unknown, log: Log, tell: TellWorkEvent = () => {}) {
     this.#script = script;
     this.#workerData = workerData;
     this.#log = log;
+    this.#tell = tell;
   }
 
   /** Calls that have no answer yet. */
@@ -68,13 +72,15 @@ export class ThreadClient<Calls extends CallMap<Calls>> {
 
   #start(): Worker {
     if (this.#worker !== undefined) return this.#worker;
-    const worker = new Worker(this.#script, {
+    const worker = new Worker(this.#script.script, {
+      ...this.#script.options,
       workerData: this.#workerData,
       resourceLimits: { maxYoungGenerationSizeMb },
     });
     worker.on('message', (post: WorkerPost) => this.#receive(post));
     worker.on('error', (error) => {
-      this.#log.error({ err: error, script: this.#script.pathname }, 'A worker thread died; its users start again');
+      this.#log.error({ err: error, script: this.#script.name }, 'A worker thread died; its users start again');
+      this.#tell({ kind: 'thread died' });
       if (this.#worker === worker) this.#worker = undefined;
       this.#failAll(error instanceof Error ? error : new Error(String(error)));
     });
@@ -90,6 +96,10 @@ export class ThreadClient<Calls extends CallMap<Calls>> {
   #receive(post: WorkerPost): void {
     if (post.kind === 'log') {
       this.#log[post.level](post.fields, post.text);
+      return;
+    }
+    if (post.kind === 'event') {
+      this.#tell(post.event);
       return;
     }
     const call = this.#pending.get(post.id);

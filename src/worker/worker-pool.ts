@@ -1,8 +1,11 @@
 import { availableParallelism } from 'node:os';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Log } from '../log.ts';
-import type { CollectionCalls, CollectionWorkerData } from './collection-calls.ts';
+import type { CollectionCalls, CollectionWorkerData, OpenCounts } from './collection-calls.ts';
 import type { HeavyCalls } from './heavy-worker.ts';
 import { ThreadClient } from './thread-client.ts';
+import type { TellWorkEvent } from './work-event.ts';
+import { workerScript } from './worker-script.ts';
 
 /** Threads that own collections: one per core, since more only take memory. */
 const collectionThreadsMax = 4;
@@ -17,19 +20,21 @@ export class WorkerPool {
   readonly #collectionThreads: readonly ThreadClient<CollectionCalls>[];
   readonly #heavyThreads: readonly ThreadClient<HeavyCalls>[];
   readonly #threadOfUser = new Map<string, ThreadClient<CollectionCalls>>();
+  readonly #tell: TellWorkEvent;
   #heavyTimer: NodeJS.Timeout | undefined;
 
-  constructor(data: CollectionWorkerData, log: Log) {
+  constructor(data: CollectionWorkerData, log: Log, tell: TellWorkEvent = () => {}) {
+    this.#tell = tell;
     const threads = Math.min(Math.max(availableParallelism(), collectionThreadsMin), collectionThreadsMax);
-    const script = new URL('./collection-worker.ts', import.meta.url);
+    const script = workerScript(new URL('./collection-worker.ts', import.meta.url));
     this.#collectionThreads = Array.from(
       { length: threads },
-      () => new ThreadClient<CollectionCalls>(script, data, log),
+      () => new ThreadClient<CollectionCalls>(script, data, log, tell),
     );
-    const heavyScript = new URL('./heavy-worker.ts', import.meta.url);
+    const heavyScript = workerScript(new URL('./heavy-worker.ts', import.meta.url));
     this.#heavyThreads = Array.from(
       { length: heavyThreadsMax },
-      () => new ThreadClient<HeavyCalls>(heavyScript, data, log),
+      () => new ThreadClient<HeavyCalls>(heavyScript, data, log, tell),
     );
   }
 
@@ -48,6 +53,21 @@ export class WorkerPool {
     return this.#collectionThreads.filter((thread) => thread.isRunning);
   }
 
+  /** Work on whole files that runs or waits. */
+  get heavyJobs(): number {
+    return this.#heavyThreads.reduce((sum, thread) => sum + thread.pendingCalls, 0);
+  }
+
+  /** What each running collection thread has open; undefined for one that does not answer within `msMax`. */
+  openCounts(msMax: number): Promise<(OpenCounts | undefined)[]> {
+    return Promise.all(
+      this.runningCollectionThreads().map(async (thread) => {
+        const counts = thread.call('ping', undefined).catch(() => undefined);
+        return Promise.race([counts, delay(msMax, undefined, { ref: false })]);
+      }),
+    );
+  }
+
   /** Runs work on a whole file, in the thread with the least to do. */
   async heavy<Name extends keyof HeavyCalls>(
     name: Name,
@@ -58,9 +78,15 @@ export class WorkerPool {
       (a, b) => a.pendingCalls - b.pendingCalls || Number(b.isRunning) - Number(a.isRunning),
     );
     if (thread === undefined) throw new Error('There is no thread for heavy work');
+    const startedMs = performance.now();
+    let isDone = false;
     try {
-      return await thread.call(name, argument);
+      const result = await thread.call(name, argument);
+      isDone = true;
+      return result;
     } finally {
+      const user = 'folder' in argument ? argument.folder.user : undefined;
+      this.#tell({ kind: 'heavy job ended', job: name, elapsedMs: performance.now() - startedMs, isDone, user });
       this.#stopHeavyWhenIdle();
     }
   }

@@ -23,6 +23,10 @@ async function fullAccount(server: Server): Promise<{ readonly user: string; rea
   return { user, laptop };
 }
 
+/** One client of each generation, the newest apart. */
+const olderClients: readonly ClientVersion[] = ['2.1.54', '2.1.66', '23.10.1'];
+const allGenerations: readonly ClientVersion[] = [...olderClients, newestClient];
+
 /** A device that has only one note, and sends that in the place of everything. */
 async function uploadOneNote(server: Server, user: string): Promise<Device> {
   const phone = await server.device({ version: newestClient, user, name: 'phone' });
@@ -40,7 +44,7 @@ describe('What can be undone', { concurrency: 3 }, () => {
   let server: Server;
   before(async () => {
     await preparePythonEnv(newestClient);
-    server = await startServer({ users: 8 });
+    server = await startServer({ users: 12 });
   });
   after(() => server[Symbol.asyncDispose]());
 
@@ -128,12 +132,37 @@ describe('What can be undone', { concurrency: 3 }, () => {
     const backups = path.join(server.base, user, 'backups');
     rmSync(backups, { recursive: true });
     writeFileSync(backups, 'a file in the place of the folder');
-    await assert.rejects(uploadOneNote(server, user));
+    // Each in the words of its release, but with the server's own; a status would only say to try again.
+    await assert.rejects(uploadOneNote(server, user), /could not make a backup/);
+    for (const version of olderClients) {
+      await using old = await server.device({ version, user, name: `desktop ${version}` });
+      await old.addNote({ fields: ['of an older client', ''] });
+      await assert.rejects(uploadAll(old), /could not make a backup/, version);
+    }
     assert.match(server.log, /the backup of the old collection could not be written to .*backups/);
     rmSync(backups);
     await laptop.addNote({ fields: ['one more', ''] });
     assert.equal(await laptop.outcome(), 'normal');
     assert.equal((await laptop.findNotes('')).length, 31);
+  });
+
+  test('a media file that the server has lost comes back from a device that has it, whatever its release', async () => {
+    for (const version of allGenerations) {
+      const user = server.unusedUser();
+      await using device = await server.device({ version, user, name: `desktop ${version}` });
+      await device.addNote({ fields: ['a note', ''] });
+      await device.writeMedia('a.txt', 'a');
+      await device.writeMedia('b.txt', 'b');
+      await uploadAll(device);
+      await device.syncMedia();
+      const media = path.join(server.base, user, 'media');
+      assert.deepEqual(readdirSync(media).sort(), ['a.txt', 'b.txt']);
+      rmSync(path.join(media, 'a.txt'));
+      assert.equal((await command(server, 'verify', user, '--repair')).code, 0);
+      await assert.rejects(device.syncMedia(), `Anki ${version} says that it should sync again`);
+      await device.syncMedia();
+      assert.deepEqual(readdirSync(media).sort(), ['a.txt', 'b.txt'], version);
+    }
   });
 
   const importers: readonly ClientVersion[] = ['26.9.3', '23.10.1', '2.1.54'];
@@ -204,10 +233,9 @@ test('every command works without a running server, and finds what damaged the d
   assert.match((await command(server, 'trash', user)).stdout, /a\.txt\n.*c\.txt/);
   assert.equal((await command(server, 'verify')).code, 0);
   await server.start();
-  await downloadAll(laptop);
-  // A device compares the number of files when it has something to send; then it starts over and sends all.
-  await laptop.writeMedia('d.txt', 'new on the device');
-  await laptop.syncMedia().catch(() => {});
+  // The device hears of a change, finds that it has another number of files, says so, and then sends what is missing.
+  await assert.rejects(downloadAll(laptop), /sync again/);
   await laptop.syncMedia();
-  assert.deepEqual(readdirSync(path.join(folder, 'media')).sort(), ['a.txt', 'b.txt', 'd.txt']);
+  assert.deepEqual(readdirSync(path.join(folder, 'media')).sort(), ['a.txt', 'b.txt']);
+  assert.equal(await laptop.outcome(), 'no changes');
 });

@@ -37,6 +37,7 @@ async function take(bytes: Uint8Array): Promise<'accepted' | 'refused'> {
   const opened = CollectionFile.open(file, silentLog);
   assert.ok(typeof opened !== 'string', `an accepted file needs nothing first, but ${opened}`);
   opened.beginWork();
+  opened.readNames();
   opened.sql.run('UPDATE notes SET usn = usn + 1');
   opened.sql.run('UPDATE cards SET usn = usn + 1');
   opened.sql.all('SELECT name FROM decks NOT INDEXED');

@@ -79,7 +79,7 @@ export async function checkModel(client: RawClient, folder: string, possible: re
   const noteIds = state === undefined ? undefined : noteIdsOf(state);
   const found = possible.find(
     (model) =>
-      model.collection?.scm === state?.scm &&
+      isScmOf(model, state?.scm, possible) &&
       isSameSet(model.collection?.noteIds, noteIds) &&
       isEqual(model.media, media),
   );
@@ -87,6 +87,12 @@ export async function checkModel(client: RawClient, folder: string, possible: re
   assert.ok(found !== undefined, `everything is as before or as after, not ${JSON.stringify(seen)}`);
   if (state !== undefined) await device.sync();
   return found;
+}
+
+/** One that the server chose is none that was there before. */
+function isScmOf({ collection }: Model, scm: number | undefined, possible: readonly Model[]): boolean {
+  if (collection?.scm !== 'new') return collection?.scm === scm;
+  return scm !== undefined && possible.every((model) => model.collection?.scm !== scm);
 }
 
 function isSameSet(a: ReadonlySet<number> | undefined, b: ReadonlySet<number> | undefined): boolean {

@@ -3,6 +3,8 @@ import { rmSync } from 'node:fs';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf } from '../../src/errors.ts';
+import { uploadNotKept } from '../../src/protocol/full-upload.ts';
+import { command } from '../backup/commands.ts';
 import { CALLS_OF_ERROR, type DiskError, type Fault, Faults } from '../support/faults/faults.ts';
 import { skipWithoutFaults } from '../support/faults/faults-library.ts';
 import { RawStatusError } from '../support/raw-client.ts';
@@ -28,7 +30,9 @@ const seed = seedOf(1);
 const answerMsMax = 60_000;
 const logMsMax = 10_000;
 /** The share of all faults that a short run tries: an upload makes hundreds of calls, most of them for its backup. */
-const shares: Readonly<Record<string, number>> = isLong ? {} : { 'full upload': 0.03, 'media upload': 1 };
+const shares: Readonly<Record<string, number>> = isLong
+  ? { backup: 0.1, restore: 0.1 }
+  : { 'full upload': 0.03, 'media upload': 1, backup: 0.02, restore: 0.02 };
 const usualShare = isLong ? 1 : 0.12;
 
 /** Everything a client can do, again and again: each returns a new operation of its kind. */
@@ -55,6 +59,39 @@ function kindsOf(files: readonly UploadFile[]): Readonly<Record<string, Kind>> {
         [`${(id + 2) % 7}.jpg`, `other content ${id}`],
       ]),
     'full download': () => download('full download'),
+  };
+}
+
+/** A command of the owner that failed, and what it said. */
+class CommandFailedError extends Error {}
+
+async function ownerCommand(server: Server, ...args: string[]): Promise<string> {
+  const { code, stdout, stderr } = await command(server, ...args);
+  if (code !== 0) throw new CommandFailedError(stderr);
+  return stdout;
+}
+
+/** What the owner can do. `first` is what the account held when the backup was made. */
+function ownersKinds(user: string, backup: string, first: Model): Readonly<Record<string, Kind>> {
+  return {
+    backup: () => ({
+      name: 'backup',
+      kind: 'collection',
+      run: async (_device, server) => void (await ownerCommand(server, 'backup', user)),
+      after: (before) => before,
+    }),
+    restore: () => ({
+      name: 'restore',
+      kind: 'collection',
+      run: async (device, server) => {
+        await ownerCommand(server, 'restore', user, backup);
+        await device.download();
+      },
+      after: ({ media: now }) => ({
+        collection: first.collection && { scm: 'new', noteIds: first.collection.noteIds },
+        media: now,
+      }),
+    }),
   };
 }
 
@@ -121,8 +158,11 @@ class World implements AsyncDisposable {
     assert.ok(server.running, 'the server goes on');
     if (error !== undefined) {
       if (hit === undefined) throw error;
-      assertPolite(error, hit);
-      await this.#assertLogged(begun);
+      if (error instanceof CommandFailedError) assert.match(messageOf(error), tellsOfTheDisk);
+      else {
+        assertPolite(error, hit);
+        await this.#assertLogged(begun);
+      }
     }
     await inTime(error === undefined ? this.device.sync() : operation.run(this.device, this.server));
     this.model = operation.after(this.model);
@@ -133,10 +173,11 @@ class World implements AsyncDisposable {
   /** The line is written a moment after the answer; it begins with its time. */
   async #assertLogged(begun: string): Promise<void> {
     const { server } = this;
-    // Node tells of some failures to make a folder that it is not there.
-    const what = /ENOSPC|EIO|EROFS|EMFILE|EDQUOT|disk|I\/O|readonly|unable to open|full|malformed|damage|ENOENT.*mkdir/;
     const tellsIt = (line: string) =>
-      line >= begun && / (?:ERROR|WARN) /.test(line) && line.includes(server.users[0] ?? '') && what.test(line);
+      line >= begun &&
+      / (?:ERROR|WARN) /.test(line) &&
+      line.includes(server.users[0] ?? '') &&
+      tellsOfTheDisk.test(line);
     const deadlineMs = performance.now() + logMsMax;
     const isLogged = () => server.log.split('\n').some(tellsIt);
     while (!isLogged() && performance.now() < deadlineMs) await sleep(5);
@@ -161,11 +202,22 @@ class World implements AsyncDisposable {
   }
 }
 
+/** Node tells of some failures to make a folder that it is not there. */
+const tellsOfTheDisk =
+  /ENOSPC|EIO|EROFS|EMFILE|EDQUOT|disk|I\/O|read-?only|unable to open|full|malformed|damage|ENOENT.*mkdir/i;
+
 function assertPolite(error: unknown, hit: string): void {
-  // For SQLite a file of which a page cannot be read is a damaged one.
-  if (error instanceof UploadRefusedError && hit.startsWith('read ')) return;
+  // Never that the client's collection is corrupt.
+  if (error instanceof UploadRefusedError) {
+    assert.equal(messageOf(error), uploadNotKept);
+    return;
+  }
   // Half of the answer is on its way by then: all that can be done is to break it off.
-  if (/^read .*collection\.anki2$/.test(hit) && /aborted|hang up|ECONNRESET/.test(messageOf(error))) return;
+  if (
+    /^(?:read|open to read) .*collection\.anki2(?:-wal)?$/.test(hit) &&
+    /aborted|hang up|ECONNRESET/.test(messageOf(error))
+  )
+    return;
   assert.ok(error instanceof RawStatusError, `an answer with a status, not ${messageOf(error)}`);
   assert.ok(error.status >= 400, messageOf(error));
 }
@@ -196,7 +248,11 @@ for (const { title, error, mode } of disasters) {
     const calls = CALLS_OF_ERROR[error];
     let tried = 0;
     let refused = 0;
-    for (const [name, kind] of Object.entries(kindsOf(files))) {
+    const [user = ''] = world.server.users;
+    await world.run(upload('what is backed up', files[1] ?? (await uploadFile('non-ascii-names.anki2'))));
+    const first = world.model;
+    const [, backup = ''] = /Made (\S+),/.exec(await ownerCommand(world.server, 'backup', user)) ?? [];
+    for (const [name, kind] of Object.entries({ ...kindsOf(files), ...ownersKinds(user, backup, first) })) {
       const steps = await world.count(kind, calls);
       for (let at = 1; at <= steps; at++) {
         if (!dice.chance(shares[name] ?? usualShare) && at !== 1) continue;

@@ -19,7 +19,7 @@ import { fastFolder } from './fast-folder.ts';
 import { type Cut, checkCuts } from './image-checks.ts';
 import { Dice, isLong, seedOf } from './random.ts';
 import { type Recording, record } from './recording.ts';
-import { lifeOfAnAccount, nothing, undoing } from './script.ts';
+import { lifeOfAnAccount, nothing, type Operation, undoing } from './script.ts';
 import { SyncDevice } from './sync-device.ts';
 
 const seed = seedOf(1);
@@ -105,6 +105,14 @@ test('a server that dies of a signal at any of its file calls loses nothing that
   assert.ok(survived.length > deaths / 2, 'most of the deaths happened');
 });
 
+/** What the second upload replaces comes back with the media that were there at that time. */
+async function lifeAndUndoing(): Promise<readonly Operation[]> {
+  const operations = await life;
+  const secondUpload = operations.findIndex(({ name }) => name === 'second full upload');
+  const replaced = operations.slice(0, secondUpload).reduce((model, { after }) => after(model), nothing);
+  return [...operations, ...undoing(replaced)];
+}
+
 /** Runs the life until the process dies at that call, starts it again and checks. Returns the call. */
 async function dieAt(at: number, mode: 'die before' | 'die in'): Promise<string | undefined> {
   const base = fastFolder('dying-');
@@ -116,8 +124,8 @@ async function dieAt(at: number, mode: 'die before' | 'die in'): Promise<string 
     let model = nothing;
     let possible = [model];
     faults.arm({ mode, calls: CHANGING_CALLS, at });
-    for (const operation of await life) {
-      possible = [model, operation.after(model)];
+    for (const operation of await lifeAndUndoing()) {
+      possible = [model, operation.after(model), ...(operation.onTheWay?.(model) ?? [])];
       try {
         await operation.run(device, server);
       } catch (error) {

@@ -17,12 +17,17 @@ export interface Operation {
   readonly mediaChanges?: readonly MediaChange[];
   /** What the account holds afterwards. */
   after(before: Model): Model;
+  /** What else it may hold when the operation was cut off: it has several steps. */
+  onTheWay?(before: Model): readonly Model[];
 }
+
+/** `new`: one that the server chose, when it restored a backup. */
+export type Scm = number | 'new';
 
 /** What an account holds, as far as a client can tell that made all of it. */
 export interface Model {
   /** Undefined before the first upload. */
-  readonly collection: { readonly scm: number; readonly noteIds: ReadonlySet<number> } | undefined;
+  readonly collection: { readonly scm: Scm; readonly noteIds: ReadonlySet<number> } | undefined;
   readonly media: MediaState;
 }
 
@@ -81,17 +86,26 @@ export async function lifeOfAnAccount(): Promise<readonly Operation[]> {
   ];
 }
 
-/** What the owner does whose device sent the wrong collection; then the device gets back what it had. */
-export function undoing(): readonly Operation[] {
+/**
+ * What the owner does whose device sent the wrong collection; then the device gets back what it had. `replaced` is what
+ * was there before that, and comes after all of the life of an account.
+ */
+export function undoing(replaced: Model = nothing): readonly Operation[] {
   const restore = async (_device: SyncDevice, server: Server) => {
     const [user = ''] = server.users;
-    const replaced = await packedBackup(server, user, 'replaced');
-    const { code, stderr } = await command(server, 'restore', user, replaced, '--media');
+    const backup = await packedBackup(server, user, 'replaced');
+    const { code, stderr } = await command(server, 'restore', user, backup, '--media');
     assert.equal(code, 0, stderr);
   };
+  const collection = replaced.collection && { scm: 'new' as const, noteIds: replaced.collection.noteIds };
   return [
-    // It is seen by what lies on the disk: no client can tell.
-    { name: 'restore', kind: 'collection', run: restore, after: (before) => before },
+    {
+      name: 'restore',
+      kind: 'collection',
+      run: restore,
+      after: () => ({ collection, media: replaced.media }),
+      onTheWay: ({ media: before }) => [{ collection, media: before }],
+    },
     download('full download after the restore'),
     sync('normal sync after the restore', { noteIds: [firstId + 6] }),
   ];

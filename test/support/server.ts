@@ -153,7 +153,7 @@ export class Server {
   }
 
   async #command(): Promise<readonly string[]> {
-    if (this.kind === 'ours') return ['bin/anki-sync-server'];
+    if (this.kind === 'ours') return [process.env.TEST_SERVER_PROGRAM ?? 'bin/anki-sync-server'];
     const client = await preparePythonEnv(newestClient);
     if (client.kind === 'missing') throw new Error(`the official server needs Anki ${newestClient}: ${client.reason}`);
     return [client.python, '-m', 'anki.syncserver'];
@@ -187,7 +187,8 @@ export class Server {
       // `begin` needs a known key and changes nothing.
       return (await this.rawClient(user).post('msync/begin', '{"v":"test"}')).status === 200;
     } catch (error) {
-      if (error instanceof Error && 'code' in error) return false; // Does not listen yet.
+      const cause = error instanceof TypeError ? error.cause : error; // `fetch` wraps it.
+      if (cause instanceof Error && 'code' in cause) return false; // Does not listen yet.
       throw new Error(`the server's first answer is not understood: ${messageOf(error)}`, { cause: error });
     }
   }
@@ -242,7 +243,8 @@ function unpadded(bytes: Buffer): string {
   return bytes.toString('base64').replaceAll('=', '');
 }
 
-async function freePort(): Promise<number> {
+/** A port of 127.0.0.1 that was free a moment ago. */
+export async function freePort(): Promise<number> {
   const probe = createServer().listen(0, '127.0.0.1');
   await once(probe, 'listening');
   const address = probe.address();

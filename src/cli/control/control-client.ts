@@ -1,6 +1,8 @@
 import { request } from 'node:http';
 import { json } from 'node:stream/consumers';
-import { CARE_NAMES, type CareCalls, type CareName, CareProblem } from '../../accounts/care-calls.ts';
+import { CARE_NAMES, CareProblem } from '../../accounts/care-calls.ts';
+import type { OwnerCalls } from '../../accounts/owner-calls.ts';
+import { PEOPLE_NAMES } from '../../accounts/people-calls.ts';
 import type { ControlAnswer } from './control-server.ts';
 
 /** Nobody listens there: the server is not running. */
@@ -9,13 +11,14 @@ export class NoServerError extends Error {
 }
 
 /** The calls, carried out by the server that listens at a path. They throw `NoServerError` when there is none. */
-export function careOfServer(socketPath: string): CareCalls {
-  const calls = CARE_NAMES.map((name) => [name, (argument: unknown) => ask(socketPath, name, argument)]);
+export function callsOfServer(socketPath: string): OwnerCalls {
+  const calls = (names: readonly string[]) =>
+    Object.fromEntries(names.map((name) => [name, (argument: unknown) => ask(socketPath, name, argument)]));
   // Each name is mapped to a function that answers what the server's method of that name answers.
-  return Object.fromEntries(calls) as unknown as CareCalls;
+  return { care: calls(CARE_NAMES), people: calls(PEOPLE_NAMES) } as unknown as OwnerCalls;
 }
 
-async function ask(socketPath: string, name: CareName, argument: unknown): Promise<unknown> {
+async function ask(socketPath: string, name: string, argument: unknown): Promise<unknown> {
   const body = Buffer.from(JSON.stringify(argument));
   const answer = await new Promise<ControlAnswer>((resolve, reject) => {
     const sent = request(

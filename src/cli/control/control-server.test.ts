@@ -4,9 +4,10 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
 import { type CareCalls, CareProblem } from '../../accounts/care-calls.ts';
+import type { PeopleCalls } from '../../accounts/people-calls.ts';
 import { silentLog } from '../../log.ts';
 import { publishedAddress } from './control-address.ts';
-import { careOfServer, NoServerError } from './control-client.ts';
+import { callsOfServer, NoServerError } from './control-client.ts';
 import { ControlServer } from './control-server.ts';
 
 /** A data folder whose path has at least so many bytes. */
@@ -39,6 +40,17 @@ const care: CareCalls = {
   restoreTrash: async () => ({ restored: [], unreadable: [] }),
 };
 
+const people: PeopleCalls = {
+  listUsers: async () => [{ name: 'ann', isEnabled: true, bytes: 7 }],
+  addUser: () => Promise.reject(new CareProblem('There is a user "ann" already.')),
+  changePassword: async () => ({ devices: 0 }),
+  renameUser: async () => ({}),
+  setUserEnabled: async () => ({}),
+  removeUser: async () => ({}),
+  listDevices: async () => [],
+  revokeDevices: async () => ({ devices: 0 }),
+};
+
 /** Where the server of a data folder listens. */
 function addressOf(base: string): string {
   const address = publishedAddress(base);
@@ -52,12 +64,16 @@ for (const [title, bytesMin] of [
 ] as const) {
   test(`a command reaches the running server of a data folder with ${title}`, async () => {
     using base = new Base(bytesMin);
-    const server = await ControlServer.listen(base.path, care, silentLog);
+    const server = await ControlServer.listen(base.path, { care, people }, silentLog);
     const address = addressOf(base.path);
-    const client = careOfServer(address);
+    const { care: client, people: other } = callsOfServer(address);
     assert.deepEqual(await client.listBackups({ user: 'ann' }), [{ user: 'ann', backups: [] }]);
     assert.deepEqual(asked.at(-1), { user: 'ann' });
     await assert.rejects(client.backUp({ user: 'bob' }), { message: 'There is no user "bob".' });
+    assert.deepEqual(await other.listUsers({}), [{ name: 'ann', isEnabled: true, bytes: 7 }]);
+    await assert.rejects(other.addUser({ user: 'ann', passwordHash: '' }), {
+      message: 'There is a user "ann" already.',
+    });
     await assert.rejects(client.restore({ user: 'ann', backup: 'x', media: false }), { message: 'broken' });
     if (process.platform !== 'win32') assert.equal(statSync(path.dirname(address)).mode & 0o777, 0o700);
     server.close();
@@ -69,9 +85,9 @@ for (const [title, bytesMin] of [
 
 test('what a killed server left behind is in nobody’s way', async () => {
   using base = new Base();
-  const killed = await ControlServer.listen(base.path, care, silentLog);
-  const next = await ControlServer.listen(base.path, care, silentLog);
-  assert.equal((await careOfServer(addressOf(base.path)).listBackups({})).length, 1);
+  const killed = await ControlServer.listen(base.path, { care, people }, silentLog);
+  const next = await ControlServer.listen(base.path, { care, people }, silentLog);
+  assert.equal((await callsOfServer(addressOf(base.path)).care.listBackups({})).length, 1);
   next.close();
   killed.close();
 });

@@ -1,8 +1,10 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { json } from 'node:stream/consumers';
-import { CARE_NAMES, type CareCalls, CareProblem } from '../../accounts/care-calls.ts';
-import { messageOf } from '../../errors.ts';
+import { CARE_NAMES, CareProblem } from '../../accounts/care-calls.ts';
+import type { OwnerCalls } from '../../accounts/owner-calls.ts';
+import { PEOPLE_NAMES } from '../../accounts/people-calls.ts';
+import { causesOf, messageOf } from '../../errors.ts';
 import { KiB } from '../../limits.ts';
 import type { Log } from '../../log.ts';
 import { type ControlAddress, controlAddresses, publishAddress, withdrawAddress } from './control-address.ts';
@@ -23,10 +25,10 @@ export class ControlServer {
   readonly #address: ControlAddress;
 
   /** Listens in the data folder, or where that cannot be, near it. The data folder is ours. */
-  static async listen(base: string, care: CareCalls, log: Log): Promise<ControlServer> {
+  static async listen(base: string, calls: OwnerCalls, log: Log): Promise<ControlServer> {
     const reasons: string[] = [];
     for (const makeAddress of controlAddresses(base)) {
-      const http = createServer((request, response) => void answer(care, log, request, response));
+      const http = createServer((request, response) => void answer(calls, log, request, response));
       let address: ControlAddress | undefined;
       try {
         address = makeAddress();
@@ -56,24 +58,27 @@ export class ControlServer {
   }
 }
 
-async function answer(care: CareCalls, log: Log, request: IncomingMessage, response: ServerResponse): Promise<void> {
+async function answer(calls: OwnerCalls, log: Log, request: IncomingMessage, response: ServerResponse): Promise<void> {
   let told: ControlAnswer;
   try {
-    told = { kind: 'result', result: await run(care, request) };
+    told = { kind: 'result', result: await run(calls, request) };
   } catch (error) {
     if (!(error instanceof CareProblem)) log.error({ err: error, command: request.url }, 'A command failed');
-    told = { kind: 'problem', problem: messageOf(error) };
+    told = { kind: 'problem', problem: causesOf(error) };
   }
   response.setHeader('content-type', 'application/json');
   response.end(JSON.stringify(told));
 }
 
-async function run(care: CareCalls, request: IncomingMessage): Promise<unknown> {
-  const name = CARE_NAMES.find((each) => request.url === `/${each}`);
+async function run({ care, people }: OwnerCalls, request: IncomingMessage): Promise<unknown> {
+  const careName = CARE_NAMES.find((each) => request.url === `/${each}`);
+  const peopleName = PEOPLE_NAMES.find((each) => request.url === `/${each}`);
   const length = Number(request.headers['content-length']);
-  if (request.method !== 'POST' || name === undefined) throw new CareProblem('The server does not know this command.');
+  if (request.method !== 'POST' || (careName ?? peopleName) === undefined)
+    throw new CareProblem('The server does not know this command.');
   if (!(length <= requestBytesMax)) throw new CareProblem('The command is too long.');
   // The program at the other end is this one, in the same version, with the rights of the server.
   const argument = await json(request);
-  return care[name](argument as never);
+  if (careName !== undefined) return care[careName](argument as never);
+  return peopleName && people[peopleName](argument as never);
 }

@@ -1,8 +1,9 @@
 import { SyncError } from '../../errors.ts';
 import { mediaFilesPerRequestMax } from '../../limits.ts';
-import type { UserMedia } from '../../media/user-media.ts';
+import type { ContentSum, UserMedia } from '../../media/user-media.ts';
 import type { Answer, Message } from '../message.ts';
 import { parseMessage } from '../payload.ts';
+import { nothingMoved, type Report } from '../report.ts';
 import { asList, asObject, asText } from '../shape.ts';
 
 /**
@@ -18,12 +19,18 @@ export async function downloadFiles(message: Message, media: UserMedia): Promise
   const download = await media.download(names);
   switch (download.kind) {
     case 'bytes':
-      return download;
-    case 'file':
-      return { ...download, afterwards: 'delete' };
+      return { kind: 'bytes', bytes: download.bytes, report: reportOf(download) };
+    case 'file': {
+      const { path, byteLength } = download;
+      return { kind: 'file', path, byteLength, afterwards: 'delete', report: reportOf(download) };
+    }
     case 'unavailable':
       throw new SyncError('syncConflict', `Cannot send media: not there: ${JSON.stringify(download.names)}`);
     default:
       return download satisfies never;
   }
+}
+
+function reportOf({ files, contentBytes }: ContentSum): Report {
+  return { media: { ...nothingMoved, filesGot: files, bytesGot: contentBytes } };
 }

@@ -12,5 +12,5 @@ export async function mediaChanges(message: Message, media: UserMedia): Promise<
   const body = asObject(parseMessage(message.payload), 'mediaChanges');
   const afterUsn = asInt32(body['lastUsn'], 'lastUsn');
   const records = media.changesAfter(afterUsn).map(({ name, usn, sha1 }) => [name, usn, sha1 ?? '']);
-  return mediaAnswer(records);
+  return mediaAnswer(records, {});
 }

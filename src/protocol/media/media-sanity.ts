@@ -11,5 +11,6 @@ import { mediaAnswer } from './envelope.ts';
 export async function mediaSanity(message: Message, media: UserMedia): Promise<Answer> {
   const body = asObject(parseMessage(message.payload), 'mediaSanity');
   const clientCount = asInteger(body['local'], 'local', 0, 0xffff_ffff);
-  return mediaAnswer(clientCount === media.fileCount ? 'OK' : 'mediaSanity');
+  const isEqual = clientCount === media.fileCount;
+  return mediaAnswer(isEqual ? 'OK' : 'mediaSanity', { isOver: isEqual ? 'equal' : 'different' });
 }

@@ -5,11 +5,11 @@ import { parseJsonBytes, stringifyJson } from '../json.ts';
 
 /** Bytes from hexadecimal digits; blanks are allowed anywhere. */
 export function bytesOf(hex: string): Uint8Array {
-  return Uint8Array.fromHex(hex.replaceAll(' ', ''));
+  return new Uint8Array(Buffer.from(hex.replaceAll(' ', ''), 'hex'));
 }
 
 export function hexOf(bytes: Uint8Array): string {
-  return bytes.toHex();
+  return Buffer.from(bytes).toString('hex');
 }
 
 /** A blob as hexadecimal digits; the unknown keys inside, which Anki writes in any order, sorted. */

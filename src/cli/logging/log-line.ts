@@ -1,0 +1,37 @@
+// What is logged comes partly from outside: addresses, names of clients, file names. Whatever it holds, an entry stays one
+// line, no value can look like another field, and no terminal takes part of it for a command.
+
+/** C0 but for the line's own end, DEL, C1, line and paragraph separators, and what turns the direction of the text. */
+const unprintable = /[\p{Cc}\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu;
+
+/** The same line without characters that could do harm; they are written as in JSON. */
+export function printable(line: string): string {
+  const text = line.endsWith('\n') ? line.slice(0, -1) : line;
+  return `${text.replaceAll(unprintable, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`)}\n`;
+}
+
+/**
+ * An entry for people and for `grep`: time, level, text, then the fields as `name="value"`. The fields of requests have
+ * the names that the official server uses. What is in `details` is for machines: the text has said it.
+ */
+export function textLine(json: string): string {
+  const { level, time, msg, err, details: _, ...fields } = JSON.parse(json) as Record<string, unknown>;
+  const pairs = Object.entries({ ...fields, ...errorFields(err) }).map(([key, value]) => ` ${key}=${valueText(value)}`);
+  return printable(`${time} ${String(level).toUpperCase().padEnd(5)} ${msg}${pairs.join('')}`);
+}
+
+/** The fields of an entry in JSON: all on one level, errors as two texts. */
+export function flatFields({ details, err, ...fields }: Record<string, unknown>): Record<string, unknown> {
+  return { ...(typeof details === 'object' && details), ...fields, ...errorFields(err) };
+}
+
+/** Texts are quoted, so that one from outside can never look like another field or another line. */
+function valueText(value: unknown): string {
+  return JSON.stringify(value);
+}
+
+/** What happened and where is enough of an error. */
+function errorFields(error: unknown): Record<string, unknown> {
+  if (typeof error !== 'object' || error === null || !('message' in error)) return {};
+  return { error: error.message, ...('stack' in error && { stack: error.stack }) };
+}

@@ -1,0 +1,76 @@
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
+import { request as httpRequest } from 'node:http';
+import path from 'node:path';
+import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
+import { HttpHarness } from '../../test/helpers/http-harness.ts';
+import { MiB } from '../limits.ts';
+
+interface Received {
+  readonly bytes: Buffer;
+  /** The connection ended before the answer did. */
+  readonly isCutOff: boolean;
+}
+
+/** Downloads; tells how many bytes had arrived by the time that `soundness` was decided. */
+async function download(
+  server: HttpHarness,
+  dress: 'modern' | 'legacy',
+  decide: (resolve: () => void, reject: (error: Error) => void) => void,
+): Promise<Received & { readonly before: number; readonly isReleased: boolean; readonly content: Buffer }> {
+  const file = path.join(server.base, 'collection');
+  const content = randomBytes(3 * MiB);
+  await writeFile(file, content);
+  let before = 0;
+  const pieces: Buffer[] = [];
+  server.dispatcher.answer = async () => {
+    const soundness = new Promise<void>((resolve, reject) => {
+      setTimeout(() => {
+        before = Buffer.concat(pieces).length;
+        decide(resolve, reject);
+      }, 300);
+    });
+    soundness.catch(() => {});
+    return { kind: 'file', path: file, byteLength: content.length, afterwards: 'release', soundness };
+  };
+  const isForm = dress === 'legacy';
+  const form = `--x\r\nContent-Disposition: form-data; name="k"\r\n\r\n${server.annKey}\r\n--x--\r\n`;
+  const received = await new Promise<Received>((resolve, reject) => {
+    const headers = isForm ? { 'content-type': 'multipart/form-data; boundary=x' } : server.modernHeaders();
+    const options = { host: '127.0.0.1', port: server.port, path: '/sync/download', method: 'POST', headers };
+    const request = httpRequest({ ...options, agent: false }, (response) => {
+      response.on('data', (piece: Buffer) => pieces.push(piece));
+      response.on('error', () => {});
+      response.on('close', () => resolve({ bytes: Buffer.concat(pieces), isCutOff: !response.complete }));
+    });
+    request.on('error', reject);
+    request.end(isForm ? form : zstdCompressSync('{}'));
+  });
+  await sleep(50);
+  return { ...received, before, isReleased: server.dispatcher.released.length > 0, content };
+}
+
+for (const dress of ['modern', 'legacy'] as const) {
+  test(`a ${dress} download is sent while it is checked, and ends when it is found whole`, async () => {
+    await using server = await HttpHarness.start();
+    const got = await download(server, dress, (resolve) => resolve());
+    assert.equal(got.isCutOff, false);
+    assert.ok((dress === 'modern' ? zstdDecompressSync(got.bytes) : got.bytes).equals(got.content));
+    assert.ok(got.before > MiB, `${got.before} bytes came before the check was done`);
+    assert.ok(got.before < got.bytes.length, 'but not all of them');
+    assert.ok(got.isReleased);
+  });
+
+  test(`a ${dress} download that is found damaged is cut off: what arrives is no whole answer`, async () => {
+    await using server = await HttpHarness.start();
+    const got = await download(server, dress, (_resolve, reject) => reject(new Error('damaged')));
+    assert.equal(got.isCutOff, true);
+    if (dress === 'modern') assert.throws(() => zstdDecompressSync(got.bytes));
+    assert.ok(got.bytes.length < got.content.length);
+    assert.ok(got.isReleased, 'the file is handed back all the same');
+    assert.match(JSON.stringify(server.lines), /damaged/);
+  });
+}
