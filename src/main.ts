@@ -18,7 +18,7 @@ if (import.meta.url.endsWith('.ts')) {
 
 const { currentSurroundings } = await import('./config/config.ts');
 const { runCommandLine } = await import('./cli/command-line.ts');
-const { Lanes } = await import('./accounts/lanes.ts');
+const { Lanes } = await import('./lanes/lanes.ts');
 
 process.exitCode = await runCommandLine(
   process.argv.slice(2),

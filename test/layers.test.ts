@@ -13,6 +13,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ['transport'],
   ['monitoring'],
   ['accounts'],
+  ['lanes'],
   ['worker'],
   ['backup'],
   ['protocol'],
@@ -20,7 +21,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ['collection/format', 'collection/scheduling', 'collection/wasm'],
   ['collection/text'],
   ['storage'],
-  ['errors.ts', 'limits.ts', 'log.ts', 'user-folder.ts'],
+  ['errors.ts', 'limits.ts', 'log.ts', 'user-folder.ts', 'user-name.ts'],
 ];
 
 /** What only some layers may know of. */

@@ -5,10 +5,10 @@ import { FolderLock, isHeldElsewhere } from '../storage/folder-lock.ts';
 import { inheritOwner } from '../storage/inherit-owner.ts';
 import { syncFolder } from '../storage/replace-file.ts';
 import { userFolder } from '../user-folder.ts';
+import { foldedName, serverFolderName } from '../user-name.ts';
 import { emptyGravesAtStart, settleMoves } from './folder-moves.ts';
 import { AccountStore } from './store/account-store.ts';
 import { AccountStoreProblem, accountsFileName } from './store/accounts-file.ts';
-import { foldedName, serverFolderName } from './user-name.ts';
 
 /** The data folder, ours until it is released. */
 export interface DataFolder {

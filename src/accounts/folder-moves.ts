@@ -4,8 +4,8 @@ import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { syncFolder } from '../storage/replace-file.ts';
 import { userFolder } from '../user-folder.ts';
+import { serverFolderName } from '../user-name.ts';
 import type { AccountStore, FolderMove } from './store/account-store.ts';
-import { serverFolderName } from './user-name.ts';
 
 /** Folders in the server's own folder that nobody needs any more. */
 const gravePrefix = 'removed-';

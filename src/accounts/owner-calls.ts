@@ -1,4 +1,4 @@
-import type { CareCalls } from './care-calls.ts';
+import type { CareCalls } from '../lanes/care-calls.ts';
 import type { PeopleCalls } from './people-calls.ts';
 
 /** Everything that the owner of a server can ask for. */

@@ -1,19 +1,19 @@
 import { existsSync, lstatSync } from 'node:fs';
 import { causesOf } from '../errors.ts';
+import { CareProblem } from '../lanes/care-calls.ts';
+import { SerialQueue } from '../lanes/serial-queue.ts';
+import type { SyncEnding } from '../lanes/sync-ending.ts';
 import type { Log } from '../log.ts';
 import { userFolder } from '../user-folder.ts';
+import { problemOfNewName } from '../user-name.ts';
 import type { Accounts, Person } from './accounts.ts';
-import { CareProblem } from './care-calls.ts';
 import { makeUserFolder, problemOfNewFolder } from './data-folder.ts';
 import type { Device } from './devices.ts';
 import { emptyGraves, moveFolder } from './folder-moves.ts';
 import { bytesIn } from './folder-size.ts';
 import type { ListedUser, NewUser, PeopleCalls, UserDevices } from './people-calls.ts';
 import { parsePasswordHash } from './phc.ts';
-import { SerialQueue } from './serial-queue.ts';
 import type { AccountStore, StoredUser } from './store/account-store.ts';
-import type { SyncEnding } from './sync-ending.ts';
-import { problemOfNewName } from './user-name.ts';
 
 export interface PeopleOptions {
   readonly base: string;

@@ -1,13 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Accounts } from '../accounts/accounts.ts';
-import type { CareCalls } from '../accounts/care-calls.ts';
 import { claimDataFolder, hasAccountsFile } from '../accounts/data-folder.ts';
-import type { Dispatcher } from '../accounts/dispatcher.ts';
 import type { OwnerCalls } from '../accounts/owner-calls.ts';
 import { People } from '../accounts/people.ts';
-import type { SyncEnding } from '../accounts/sync-ending.ts';
 import { type Config, type ConfigReading, type ConfigSurroundings, readConfig } from '../config/config.ts';
 import { messageOf } from '../errors.ts';
+import type { CareCalls } from '../lanes/care-calls.ts';
+import type { Dispatcher } from '../lanes/dispatcher.ts';
+import type { SyncEnding } from '../lanes/sync-ending.ts';
 import { shutdownMsMax } from '../limits.ts';
 import type { Log } from '../log.ts';
 import type { MonitoredParts, Monitoring } from '../monitoring/monitoring.ts';

@@ -1,8 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import type { UserSetting } from '../accounts/accounts.ts';
-import type { Quota } from '../accounts/quota.ts';
 import type { KeepingPolicy } from '../backup/retention.ts';
+import type { Quota } from '../lanes/quota.ts';
 import { inflatedPerPayload, MiB } from '../limits.ts';
 import type { ListenAddress } from '../transport/listen-address.ts';
 import { ADDRESS_SETTINGS, type IpHeader, readAddress } from './address-settings.ts';

@@ -1,4 +1,4 @@
-import type { Quota } from '../accounts/quota.ts';
+import type { Quota } from '../lanes/quota.ts';
 import { MiB } from '../limits.ts';
 import { type Environment, quoted, type Setting } from './setting.ts';
 

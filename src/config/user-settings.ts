@@ -1,7 +1,7 @@
 import { hostKeyOf, type UserSetting } from '../accounts/accounts.ts';
 import type { StoredPassword } from '../accounts/password.ts';
 import { parsePasswordHash } from '../accounts/phc.ts';
-import { problemOfUserName } from '../accounts/user-name.ts';
+import { problemOfUserName } from '../user-name.ts';
 import { type Environment, isYes, quoted, type Setting } from './setting.ts';
 
 export const USER_SETTINGS: readonly Setting[] = [

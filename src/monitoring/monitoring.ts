@@ -1,5 +1,5 @@
 import { statfs } from 'node:fs/promises';
-import type { WorkState } from '../accounts/work-state.ts';
+import type { WorkState } from '../lanes/work-state.ts';
 import type { Log } from '../log.ts';
 import type { UserFolder } from '../user-folder.ts';
 import type { TellWorkEvent } from '../worker/work-event.ts';

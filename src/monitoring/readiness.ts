@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { rm, statfs, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import type { WorkState } from '../accounts/work-state.ts';
 import { messageOf } from '../errors.ts';
+import type { WorkState } from '../lanes/work-state.ts';
 import { MiB } from '../limits.ts';
 import type { Log } from '../log.ts';
 import { bytesInWords } from './sync-words.ts';

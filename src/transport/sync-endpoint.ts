@@ -1,10 +1,10 @@
 import { rm } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Dispatcher } from '../accounts/dispatcher.ts';
 import { answerHostKey, type LoginAccounts } from '../accounts/login.ts';
 import type { LoginThrottle } from '../accounts/login-throttle.ts';
 import type { RunningRequest } from '../accounts/running-requests.ts';
 import { causesOf, SyncError } from '../errors.ts';
+import type { Dispatcher } from '../lanes/dispatcher.ts';
 import type { Answer, Dress, MediaMethod, Message, SyncMethod } from '../protocol/message.ts';
 import { isFormType } from './address.ts';
 import { ClientGoneError } from './body-reader.ts';

@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 import path from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
-import { collectionQuotaText } from '../../src/accounts/quota.ts';
+import { collectionQuotaText } from '../../src/lanes/quota.ts';
 import { SyncError, type SyncErrorCode } from '../../src/errors.ts';
 import { uploadCorrupt, uploadNotKept } from '../../src/protocol/full-upload.ts';
 import { mediaQuotaText } from '../../src/protocol/media/media-quota.ts';

@@ -6,7 +6,7 @@ import path from 'node:path';
 import type { Readable } from 'node:stream';
 import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { Accounts, hostKeyOf, type UserSetting } from '../../src/accounts/accounts.ts';
-import type { Dispatcher } from '../../src/accounts/dispatcher.ts';
+import type { Dispatcher } from '../../src/lanes/dispatcher.ts';
 import { MiB } from '../../src/limits.ts';
 import type { Log, LogFields } from '../../src/log.ts';
 import type { Answer, Message } from '../../src/protocol/message.ts';

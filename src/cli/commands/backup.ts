@@ -1,4 +1,4 @@
-import type { CareCalls } from '../../accounts/care-calls.ts';
+import type { CareCalls } from '../../lanes/care-calls.ts';
 import { countsText } from './backups.ts';
 import { sizeText } from './table.ts';
 

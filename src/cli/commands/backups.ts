@@ -1,5 +1,5 @@
-import type { CareCalls, ListedBackup, UserBackups } from '../../accounts/care-calls.ts';
 import type { CollectionFacts } from '../../collection/stored-file.ts';
+import type { CareCalls, ListedBackup, UserBackups } from '../../lanes/care-calls.ts';
 import { sizeText, tableLines, timeText } from './table.ts';
 
 const HEAD = ['BACKUP', 'TIME', 'NOTES', 'CARDS', 'REVIEWS', 'LAST REVIEW', 'SIZE'];

@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
-import { CareProblem } from '../../accounts/care-calls.ts';
 import type { ConfigSurroundings } from '../../config/config.ts';
 import { messageOf } from '../../errors.ts';
+import { CareProblem } from '../../lanes/care-calls.ts';
 import { backupCommand } from './backup.ts';
 import { backupsCommand } from './backups.ts';
 import type { Command } from './command.ts';

@@ -1,5 +1,5 @@
-import { CareProblem } from '../../accounts/care-calls.ts';
 import type { ListedDevice, PeopleCalls, UserDevices } from '../../accounts/people-calls.ts';
+import { CareProblem } from '../../lanes/care-calls.ts';
 import { tableLines, timeText } from './table.ts';
 import { devicesText } from './user.ts';
 

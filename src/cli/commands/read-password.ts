@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { read } from 'read';
-import { CareProblem } from '../../accounts/care-calls.ts';
 import { problemOfPassword } from '../../accounts/new-hash.ts';
+import { CareProblem } from '../../lanes/care-calls.ts';
 import { KiB } from '../../limits.ts';
 
 /** What is read from standard input when it is no terminal, bytes. */

@@ -1,5 +1,5 @@
-import type { CareCalls } from '../../accounts/care-calls.ts';
 import { restoreCommand as undoCommand } from '../../backup/loss-warning.ts';
+import type { CareCalls } from '../../lanes/care-calls.ts';
 import { countsText } from './backups.ts';
 import { trashRestoredText } from './trash.ts';
 

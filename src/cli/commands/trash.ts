@@ -1,5 +1,5 @@
-import type { CareCalls } from '../../accounts/care-calls.ts';
 import type { TrashRestored } from '../../backup/trashed-media.ts';
+import type { CareCalls } from '../../lanes/care-calls.ts';
 import { sizeText, tableLines, timeText } from './table.ts';
 
 const HEAD = ['TIME', 'WHAT', 'SIZE', 'FILE'];

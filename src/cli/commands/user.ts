@@ -1,6 +1,6 @@
-import { CareProblem } from '../../accounts/care-calls.ts';
 import { newArgon2idHash } from '../../accounts/new-hash.ts';
 import type { ListedUser, PeopleCalls } from '../../accounts/people-calls.ts';
+import { CareProblem } from '../../lanes/care-calls.ts';
 import { readLine, readNewPassword } from './read-password.ts';
 import { sizeText, tableLines, timeText } from './table.ts';
 

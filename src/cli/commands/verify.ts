@@ -1,4 +1,4 @@
-import type { CareCalls } from '../../accounts/care-calls.ts';
+import type { CareCalls } from '../../lanes/care-calls.ts';
 
 /** `verify [user] [--repair]`: exit code 1 when something is wrong that was not mended. */
 export async function verifyCommand(care: CareCalls, user: string | undefined, repair: boolean): Promise<0 | 1> {

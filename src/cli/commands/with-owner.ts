@@ -1,11 +1,11 @@
 import { existsSync } from 'node:fs';
 import { Accounts } from '../../accounts/accounts.ts';
-import { CareProblem } from '../../accounts/care-calls.ts';
 import { claimDataFolder } from '../../accounts/data-folder.ts';
-import { Lanes } from '../../accounts/lanes.ts';
 import type { OwnerCalls } from '../../accounts/owner-calls.ts';
 import { People } from '../../accounts/people.ts';
 import { type ConfigSurroundings, type KeepingConfig, readKeepingConfig } from '../../config/config.ts';
+import { CareProblem } from '../../lanes/care-calls.ts';
+import { Lanes } from '../../lanes/lanes.ts';
 import { publishedAddress } from '../control/control-address.ts';
 import { callsOfServer, NoServerError } from '../control/control-client.ts';
 import { textLog } from '../logging/process-log.ts';

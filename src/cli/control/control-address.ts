@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { serverFolderName } from '../../accounts/user-name.ts';
 import { replaceFile } from '../../storage/replace-file.ts';
+import { serverFolderName } from '../../user-name.ts';
 
 /** Paths of Unix sockets are at most 104 to 108 bytes long, with the byte that ends them. */
 const socketPathBytesMax = 100;

@@ -1,8 +1,8 @@
 import { request } from 'node:http';
 import { json } from 'node:stream/consumers';
-import { CARE_NAMES, CareProblem } from '../../accounts/care-calls.ts';
 import type { OwnerCalls } from '../../accounts/owner-calls.ts';
 import { PEOPLE_NAMES } from '../../accounts/people-calls.ts';
+import { CARE_NAMES, CareProblem } from '../../lanes/care-calls.ts';
 import type { ControlAnswer } from './control-server.ts';
 
 /** Nobody listens there: the server is not running. */

@@ -1,10 +1,10 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { json } from 'node:stream/consumers';
-import { CARE_NAMES, CareProblem } from '../../accounts/care-calls.ts';
 import type { OwnerCalls } from '../../accounts/owner-calls.ts';
 import { PEOPLE_NAMES } from '../../accounts/people-calls.ts';
 import { causesOf, messageOf } from '../../errors.ts';
+import { CARE_NAMES, CareProblem } from '../../lanes/care-calls.ts';
 import { KiB } from '../../limits.ts';
 import type { Log } from '../../log.ts';
 import { type ControlAddress, controlAddresses, publishAddress, withdrawAddress } from './control-address.ts';

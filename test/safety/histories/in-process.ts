@@ -1,8 +1,8 @@
 import http from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { zstdCompressSync } from 'node:zlib';
-import type { Dispatcher } from '../../../src/accounts/dispatcher.ts';
-import { Lanes } from '../../../src/accounts/lanes.ts';
+import type { Dispatcher } from '../../../src/lanes/dispatcher.ts';
+import { Lanes } from '../../../src/lanes/lanes.ts';
 import { startServer } from '../../../src/cli/serve.ts';
 import { readConfig } from '../../../src/config/config.ts';
 import type { Log, LogFields } from '../../../src/log.ts';

@@ -4,6 +4,7 @@ import { listTrashed, type TrashedVersion, type TrashRestored } from '../backup/
 import type { CollectionFacts } from '../collection/stored-file.ts';
 import type { Log } from '../log.ts';
 import { type UserFolder, userFolder } from '../user-folder.ts';
+import { problemOfUserName } from '../user-name.ts';
 import type { WorkerPool } from '../worker/worker-pool.ts';
 import {
   type CareCalls,
@@ -14,7 +15,6 @@ import {
   type UserVerified,
 } from './care-calls.ts';
 import type { LaneAccess, Safekeeping } from './safekeeping.ts';
-import { problemOfUserName } from './user-name.ts';
 import { verifyUser } from './verify-user.ts';
 
 export interface UserCareOptions {
