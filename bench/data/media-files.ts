@@ -1,0 +1,96 @@
+import { createHash } from 'node:crypto';
+import { crc32, zstdCompressSync } from 'node:zlib';
+import { SeededRandom } from './random.ts';
+
+/** Files of one upload zip, as clients send them. */
+export const filesPerZip = 25;
+
+export interface MediaFile {
+  readonly name: string;
+  readonly content: Buffer;
+}
+
+/** Files with contents that do not compress, all different, of about this size. */
+export function mediaFiles(count: number, bytes: number, seed: number): MediaFile[] {
+  const random = new SeededRandom(seed);
+  const noise = Buffer.alloc(bytes);
+  for (let at = 0; at + 4 <= bytes; at += 4) noise.writeUInt32LE(random.upTo(0xffff_ffff), at);
+  return Array.from({ length: count }, (_, at) => {
+    const content = Buffer.from(noise);
+    content.write(`file ${seed}-${at};`, 'latin1'); // The rest may be the same: servers look at SHA-1 only.
+    return { name: `bench-${seed}-${at}.jpg`, content };
+  });
+}
+
+/** The zips of an upload, compressed as bodies. */
+export function uploadBodies(files: readonly MediaFile[]): Buffer[] {
+  const bodies: Buffer[] = [];
+  for (let at = 0; at < files.length; at += filesPerZip) bodies.push(uploadBody(files.slice(at, at + filesPerZip)));
+  return bodies;
+}
+
+function uploadBody(files: readonly MediaFile[]): Buffer {
+  const meta = JSON.stringify(files.map(({ name }, at) => [name, String(at)]));
+  const contents = files.map(({ content }, at) => [String(at), content] as const);
+  return zstdCompressSync(zipOf([...contents, ['_meta', Buffer.from(meta)]]));
+}
+
+export function sha1Of(bytes: Uint8Array): string {
+  return createHash('sha1').update(bytes).digest('hex');
+}
+
+/** Bytes before the name: signature, version 2.0, flags, method "stored", time, checksum, two sizes, two lengths. */
+const localBytes = 30;
+const directoryBytes = 46;
+const endBytes = 22;
+
+/** A zip of stored entries. */
+function zipOf(entries: readonly (readonly [name: string, content: Buffer])[]): Buffer {
+  const files: Buffer[] = [];
+  const directory: Buffer[] = [];
+  let offset = 0;
+  for (const [name, content] of entries) {
+    const local = Buffer.alloc(localBytes);
+    local.write('PK\x03\x04\x14', 'latin1');
+    local.writeUInt32LE(crc32(content), 14);
+    local.writeUInt32LE(content.length, 18);
+    local.writeUInt32LE(content.length, 22);
+    local.writeUInt16LE(name.length, 26);
+    const entry = Buffer.alloc(directoryBytes);
+    entry.write('PK\x01\x02\x14', 'latin1');
+    local.copy(entry, 6, 4);
+    entry.writeUInt32LE(offset, 42);
+    files.push(local, Buffer.from(name), content);
+    directory.push(entry, Buffer.from(name));
+    offset += localBytes + name.length + content.length;
+  }
+  const list = Buffer.concat(directory);
+  const end = Buffer.alloc(endBytes);
+  end.write('PK\x05\x06', 'latin1');
+  end.writeUInt16LE(entries.length, 8);
+  end.writeUInt16LE(entries.length, 10);
+  end.writeUInt32LE(list.length, 12);
+  end.writeUInt32LE(offset, 16);
+  return Buffer.concat([...files, list, end]);
+}
+
+/** The stored entries of a zip by name, in their order. Throws for one that is compressed or does not match its checksum. */
+export function readZip(zip: Buffer): Map<string, Buffer> {
+  const entries = new Map<string, Buffer>();
+  const end = zip.lastIndexOf(Buffer.from('PK\x05\x06', 'latin1'));
+  let at = zip.readUInt32LE(end + 16);
+  for (let left = zip.readUInt16LE(end + 10); left > 0; left--) {
+    const bytes = zip.readUInt32LE(at + 24);
+    const nameBytes = zip.readUInt16LE(at + 28);
+    const name = zip.toString('utf8', at + directoryBytes, at + directoryBytes + nameBytes);
+    const local = zip.readUInt32LE(at + 42);
+    const start = local + localBytes + zip.readUInt16LE(local + 26) + zip.readUInt16LE(local + 28);
+    const content = zip.subarray(start, start + bytes);
+    if (zip.readUInt16LE(at + 10) !== 0 && name !== '_meta') throw new Error(`${name} is not stored`);
+    if (zip.readUInt16LE(at + 10) === 0 && crc32(content) !== zip.readUInt32LE(at + 16))
+      throw new Error(`${name} is damaged`);
+    entries.set(name, content);
+    at += directoryBytes + nameBytes + zip.readUInt16LE(at + 30) + zip.readUInt16LE(at + 32);
+  }
+  return entries;
+}
