@@ -7,9 +7,12 @@ import { FailureCounter } from './failure-counter.ts';
 /** Failures are forgotten after this time, and too many of them close the door for as long, seconds. */
 const windowSecs = 15 * 60;
 /** Failed logins of one address, of any users: a school has many people behind one address. */
-export const addressFailuresMax = 50;
-/** Failed logins of one user, from all addresses that this user has never synced from, or from one that is known. */
-export const userFailuresMax = 10;
+export const addressFailuresMax = 100;
+/**
+ * Failed logins of one user, from all addresses that this user has never synced from, or from one that is known. Somebody
+ * may try a forgotten password on several devices in one evening; guessers get 3,000 tries a day.
+ */
+export const userFailuresMax = 30;
 /** Addresses that are remembered, about 500 bytes each. */
 const addressesMax = 10_000;
 /** Names that are remembered, of users and of nobody. */

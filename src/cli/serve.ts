@@ -127,7 +127,10 @@ export async function startServer(
   try {
     probes = await openProbeListener(config.metrics, monitoring, log);
     const bound = await http.open(config.listen);
-    log.info({ addr: bound.map(boundText), users: accounts.people().length, base: config.base }, 'listening');
+    log.info(
+      { addr: bound.map(boundText).join(', '), users: accounts.people().length, base: config.base },
+      'listening',
+    );
     const { care, ending } = dispatcher;
     const people = ending && new People({ base: config.base, accounts, store, syncs: ending, log });
     const control = await listenForCommands(config.base, care && people && { care, people }, log);

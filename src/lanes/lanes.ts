@@ -192,6 +192,7 @@ export class Lanes implements Dispatcher, LaneAccess {
       }
       return await this.inCollectionLane(folder, async () => {
         this.ending.admit(message);
+        this.#metas.takeTold(message); // Nobody's news to the device that brings it.
         if (upload.kind === 'accepted') await this.closeInLane(folder);
         const { text, kept } = await this.#pool.threadOf(folder.user).call('acceptUpload', { folder, upload });
         if (kept !== undefined) this.safekeeping.kept(folder, kept);
@@ -208,6 +209,7 @@ export class Lanes implements Dispatcher, LaneAccess {
     const { folder, dress, sessionKey } = message;
     return this.inCollectionLane(folder, async () => {
       this.ending.admit(message);
+      this.#metas.takeTold(message); // What the device is told now is newer.
       const thread = this.#pool.threadOf(folder.user);
       const begun = await this.#prepared(folder, () => thread.call('beginDownload', { folder, sessionKey }));
       const { byteLength, counts } = begun;

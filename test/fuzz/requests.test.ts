@@ -23,7 +23,7 @@ const answerMsMax = 60_000;
 /** Of the server's process after all that, MiB. */
 const residentMiBMax = 600;
 /** All that the protocol and HTTP know; 500 would be a defect. */
-const STATUSES = new Set([200, 400, 403, 404, 405, 408, 409, 413, 431, 501]);
+const STATUSES = new Set([200, 400, 403, 404, 405, 408, 409, 413, 429, 431, 501]);
 
 interface Shot {
   readonly target: string;

@@ -76,7 +76,7 @@ export class Program implements AsyncDisposable {
   /** The first port on which it listens, whatever the format of its log. */
   async port(): Promise<number> {
     const line = await this.printed(/^.*\blistening\b.*$/m);
-    return Number(/:(\d+)(?: \(TLS\))?"/.exec(line[0])?.[1]);
+    return Number(/"?addr"?[=:]"[^"]*?:(\d+)[", ]/.exec(line[0])?.[1]);
   }
 
   hostKey(user = 'ann'): string {

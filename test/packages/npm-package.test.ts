@@ -24,7 +24,7 @@ test('the package holds the compiled program, its types and its documents, and n
     assert.ok(files.includes(file), `${file} is missing`);
   }
   const allowed =
-    /^(?:dist\/.*(?<!\.test|\/testing\/.*)\.(?:js|d\.ts|cdx\.json)|docs\/[\w.-]+\.md|bin\/anki-sync-server\.js|[A-Z]+(?:\.ja)?(?:\.md)?|package\.json)$/;
+    /^(?:dist\/.*(?<!\.test|\/testing\/.*)\.(?:js|d\.ts|cdx\.json)|docs\/[\w./-]+\.(?:md|png)|(?:monitoring|proxies|packaging\/(?:fail2ban|systemd))\/[\w./-]+|bin\/anki-sync-server\.js|[A-Z]+(?:\.ja)?(?:\.md)?|package\.json)$/;
   assert.deepEqual(
     files.filter((file) => !allowed.test(file)),
     [],

@@ -161,8 +161,8 @@ export class Server {
 
   #read(text: string): void {
     this.#log = (this.#log + text).slice(-logCharsKept);
-    // Ours chooses its port itself and prints the address to type into clients.
-    const port = this.#port === 0 ? /http:\/\/127\.0\.0\.1:(\d+)\//.exec(this.#log)?.[1] : undefined;
+    // Ours chooses its port itself and says in its log where it listens.
+    const port = this.#port === 0 ? /"?addr"?[=:]"127\.0\.0\.1:(\d+)"/.exec(this.#log)?.[1] : undefined;
     if (port !== undefined) this.#port = Number(port);
   }
 

@@ -1,10 +1,10 @@
 import http from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { zstdCompressSync } from 'node:zlib';
-import type { Dispatcher } from '../../../src/lanes/dispatcher.ts';
-import { Lanes } from '../../../src/lanes/lanes.ts';
 import { startServer } from '../../../src/cli/serve.ts';
 import { readConfig } from '../../../src/config/config.ts';
+import type { Dispatcher } from '../../../src/lanes/dispatcher.ts';
+import { Lanes } from '../../../src/lanes/lanes.ts';
 import type { Log, LogFields } from '../../../src/log.ts';
 
 /** The whole server in the process of the test, where its work can be watched. */
