@@ -5,22 +5,13 @@ import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fastFolder } from '../../test/safety/fast-folder.ts';
-import type { KeepingPolicy } from '../backup/retention.ts';
 import { takeInWal } from '../collection/stored-file.ts';
 import { COLLECTIONS } from '../collection/test-files.ts';
 import { silentLog } from '../log.ts';
 import { userFolder } from '../user-folder.ts';
 import { Lanes } from './lanes.ts';
+import { keepingPolicy } from './testing/lane-world.ts';
 
-const policy: KeepingPolicy = {
-  replacedDays: 30,
-  days: 14,
-  weeks: 8,
-  months: 12,
-  bytesMax: 0,
-  trashDays: 30,
-  trashBytesMax: 0,
-};
 const notesOf = (file: string): unknown => {
   using db = new DatabaseSync(file, { readOnly: true });
   return db.prepare('SELECT count() AS notes FROM notes').get()?.['notes'];
@@ -40,7 +31,7 @@ test('an upload does not wait for a copy that is being made: the copy begins ane
   copyFileSync(path.join(COLLECTIONS, 'non-ascii-names.anki2'), uploaded);
   const expected = notesOf(uploaded);
   assert.notEqual(notesOf(folder.collection), expected);
-  const lanes = new Lanes({ inflatedBytesMax: 1e9, base, policy, log: silentLog });
+  const lanes = new Lanes({ inflatedBytesMax: 1e9, base, policy: keepingPolicy, log: silentLog });
   try {
     const target = path.join(folder.incoming, 'copy.anki2');
     const copying = lanes.copyCollection(folder, target);
