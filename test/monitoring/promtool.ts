@@ -1,16 +1,8 @@
-import { execFile } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
-import { promisify } from 'node:util';
 import { messageOf } from '../../src/errors.ts';
+import { unpackDebianPackages } from '../support/debian-packages.ts';
 
-const run = promisify(execFile);
-
-const cache = path.resolve(import.meta.dirname, '../../.cache/prometheus');
-const program = path.join(cache, 'bin/promtool');
-const prometheus = path.join(cache, 'bin/prometheus');
-const downloadMsMax = 3 * 60 * 1000;
+const folder = path.resolve(import.meta.dirname, '../../.cache/debian/prometheus');
 
 /** Prometheus and its own checker, or the reason why they cannot be had here. */
 export type Promtool =
@@ -32,33 +24,10 @@ export async function preparePromtool(): Promise<Promtool> {
 
 async function prepare(): Promise<Promtool> {
   try {
-    if (!existsSync(program)) await unpack();
-    return { kind: 'ready', program, prometheus };
+    await unpackDebianPackages(['prometheus'], folder);
+    const programs = path.join(folder, 'usr/bin');
+    return { kind: 'ready', program: path.join(programs, 'promtool'), prometheus: path.join(programs, 'prometheus') };
   } catch (error) {
     return { kind: 'missing', reason: `needs Debian, apt-get and its archive: ${messageOf(error)}` };
-  }
-}
-
-/** The folder is renamed to its place when it is whole: tests that run at the same time cannot disturb each other. */
-async function unpack(): Promise<void> {
-  if (!existsSync('/var/lib/dpkg/status')) throw new Error('this is not Debian');
-  await mkdir(cache, { recursive: true });
-  const temp = await mkdtemp(`${cache}/unpack-`);
-  try {
-    const download = () =>
-      run('apt-get', ['-qq', '-o', 'APT::Sandbox::User=root', 'download', 'prometheus'], {
-        cwd: temp,
-        timeout: downloadMsMax,
-      });
-    await download().catch(async () => {
-      await run('apt-get', ['update', '-qq'], { timeout: downloadMsMax });
-      await download();
-    });
-    await run('bash', ['-c', 'dpkg -x prometheus_*.deb .'], { cwd: temp });
-    await rename(path.join(temp, 'usr/bin'), path.dirname(program)).catch((error: unknown) => {
-      if (!existsSync(program)) throw error; // Another process was first.
-    });
-  } finally {
-    await rm(temp, { recursive: true, force: true });
   }
 }

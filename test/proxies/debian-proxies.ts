@@ -1,11 +1,7 @@
-import { execFile } from 'node:child_process';
 import { existsSync, globSync } from 'node:fs';
-import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { promisify } from 'node:util';
 import { messageOf } from '../../src/errors.ts';
-
-const run = promisify(execFile);
+import { apt, unpackDebianPackages } from '../support/debian-packages.ts';
 
 /** The proxies whose recipes are tried with real clients, and the Debian package with the program of each. */
 const PACKAGES = {
@@ -30,8 +26,7 @@ export type PreparedProxy =
     }
   | { readonly kind: 'missing'; readonly reason: string };
 
-const folder = path.resolve(import.meta.dirname, '../../.cache/proxies');
-const downloadMsMax = 3 * 60 * 1000;
+const folder = path.resolve(import.meta.dirname, '../../.cache/debian/proxies');
 
 const prepared = new Map<ProxyName, Promise<PreparedProxy>>();
 
@@ -49,7 +44,8 @@ async function prepare(name: ProxyName): Promise<PreparedProxy> {
   const root = path.join(folder, name);
   const program = path.join(root, 'usr', PACKAGES[name].program);
   try {
-    if (!existsSync(path.join(root, 'ready.json'))) await unpack(name, root);
+    if (!existsSync(root)) await unpackDebianPackages(await wantedPackages(PACKAGES[name].package), root);
+    if (!existsSync(program)) throw new Error(`no ${PACKAGES[name].program} in the package ${PACKAGES[name].package}`);
     const libraries = globSync(`${root}/{usr/lib,lib}/*-linux-gnu*`).join(':');
     const modules = path.join(root, 'usr/lib/apache2/modules');
     return { kind: 'ready', program, libraries, modules };
@@ -58,45 +54,11 @@ async function prepare(name: ProxyName): Promise<PreparedProxy> {
   }
 }
 
-/** Unpacked beside the target and renamed at the end: test files that run at the same time cannot disturb each other. */
-async function unpack(name: ProxyName, root: string): Promise<void> {
-  if (!existsSync('/var/lib/dpkg/status')) throw new Error('this is not Debian');
-  const temp = `${root}.${process.pid}.tmp`;
-  try {
-    await mkdir(path.join(temp, 'debs'), { recursive: true });
-    const packages = await wantedPackages(PACKAGES[name].package);
-    await download(packages, path.join(temp, 'debs'));
-    for (const deb of globSync(`${temp}/debs/*.deb`)) await run('dpkg', ['-x', deb, temp]);
-    await rm(path.join(temp, 'debs'), { recursive: true });
-    if (!existsSync(path.join(temp, 'usr', PACKAGES[name].program))) throw new Error(`no program in ${packages}`);
-    await writeFile(path.join(temp, 'ready.json'), `${JSON.stringify({ packages })}\n`);
-    if (existsSync(path.join(root, 'ready.json'))) return;
-    await rm(root, { recursive: true, force: true });
-    await rename(temp, root);
-  } finally {
-    await rm(temp, { recursive: true, force: true });
-  }
-}
-
 /** The package, and what it needs that the machine lacks. */
 async function wantedPackages(name: string): Promise<readonly string[]> {
-  const simulate = async () => (await run('apt-get', ['-s', 'install', '--no-install-recommends', name])).stdout;
-  const plan = await simulate().catch(async () => {
-    await run('apt-get', ['update', '-qq'], { timeout: downloadMsMax });
-    return simulate();
-  });
+  const plan = await apt(['-s', 'install', '--no-install-recommends', name]);
   const needed = [...plan.matchAll(/^Inst (\S+)/gm)].map(([, found = '']) => found);
   // Tools for browsers' certificate stores, which only `caddy trust` calls.
   const useful = needed.filter((found) => !found.startsWith('libnss3') && found !== 'nginx-common');
   return [...new Set([name, ...useful])];
-}
-
-async function download(packages: readonly string[], cwd: string): Promise<void> {
-  const args = ['-qq', '-o', 'APT::Sandbox::User=root', 'download', ...packages];
-  try {
-    await run('apt-get', args, { cwd, timeout: downloadMsMax });
-  } catch {
-    await run('apt-get', ['update', '-qq'], { timeout: downloadMsMax }); // The lists may be older than the archive.
-    await run('apt-get', args, { cwd, timeout: downloadMsMax });
-  }
 }

@@ -17,6 +17,9 @@ const projectFolder = path.join(import.meta.dirname, '../..');
 const startMsMax = 60_000;
 const stopMsMax = 10_000;
 const logCharsKept = 1_000_000;
+/** In the entry of the log that says where the server listens, as text or as JSON. */
+const listeningPort =
+  / listening addr="127\.0\.0\.1:(?<port>\d+)"|"addr":"127\.0\.0\.1:(?<port>\d+)"[^\n]*"msg":"listening"/;
 
 /** Which server is under test: this project's, or the one of Anki that it stands in for. */
 export type ServerKind = 'ours' | 'official';
@@ -162,8 +165,7 @@ export class Server {
   #read(text: string): void {
     this.#log = (this.#log + text).slice(-logCharsKept);
     // Ours chooses its port itself and says in its log where it listens.
-    const port = this.#port === 0 ? /"?addr"?[=:]"127\.0\.0\.1:(\d+)"/.exec(this.#log)?.[1] : undefined;
-    if (port !== undefined) this.#port = Number(port);
+    if (this.#port === 0) this.#port = Number(listeningPort.exec(this.#log)?.groups?.['port'] ?? 0);
   }
 
   /** Waits until the server answers, and makes sure that it is this one: only it knows the made-up accounts. */
