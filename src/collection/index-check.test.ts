@@ -14,13 +14,14 @@ const SCHEMA = `
 `;
 
 /** A collection's tables with rows, changed while an index is not looked after. */
-function damaged(index: string, change: string): Statements {
+function damaged(index: string, change: string, before = 'SELECT 1'): Statements {
   const db = new DatabaseSync(':memory:', { defensive: false });
   db.exec(SCHEMA);
   for (let id = 1; id <= 500; id++) {
     db.exec(`INSERT INTO revlog VALUES (${id}, ${id % 40}, ${id % 7}, 5);
       INSERT INTO cards VALUES (${id}, ${id % 3}, ${id % 5}, ${id}, ${id % 2}, '')`);
   }
+  db.exec(before);
   const text = db.prepare('SELECT type, name, tbl_name, rootpage, sql FROM sqlite_schema WHERE name = ?').get(index);
   db.exec('PRAGMA writable_schema = ON');
   db.prepare('DELETE FROM sqlite_schema WHERE name = ?').run(index);
@@ -42,6 +43,15 @@ for (const index of ['ix_revlog_cid', 'ix_revlog_usn']) {
     assert.equal(indexProblem(damaged(index, 'SELECT 1'), 'revlog'), undefined);
   });
 }
+
+test('an entry with a frequent key that belongs to another row is noticed', () => {
+  for (const key of [0, -1, 1]) {
+    const before = `UPDATE revlog SET usn = ${key}`;
+    assert.equal(indexProblem(damaged('ix_revlog_usn', 'SELECT 1', before), 'revlog'), undefined);
+    const moved = damaged('ix_revlog_usn', 'UPDATE revlog SET id = 900 WHERE id = 7', before);
+    assert.match(indexProblem(moved, 'revlog') ?? '', /not those/, String(key));
+  }
+});
 
 test('indexes over several columns and over some rows are compared too', () => {
   assert.equal(indexProblem(damaged('ix_cards_sched', 'SELECT 1'), 'cards'), undefined);

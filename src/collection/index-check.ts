@@ -27,6 +27,8 @@ const PARTIAL = /\bwhere\s+odid\s*(?:!=|<>)\s*0\s*$/i;
 /** Primes: the sums of their products stay within 64 bits for ninety million rows. */
 const rowFactor = 8_191;
 const columnFactor = 65_521;
+/** Keys of 0 and -1 are frequent, and a factor of 0 would hide the row id. */
+const keyOffset = 40_009;
 /** Columns of one index count differently, so that it matters which holds what. */
 const columnWeights = [1, 31, 61, 89];
 
@@ -87,7 +89,7 @@ function comparableIndexes(statements: Statements, table: string): ComparableInd
     const factors = columns.map((column, at) => `(${quoteName(column)} % ${columnFactor}) * ${columnWeights[at]}`);
     const index = {
       name,
-      term: `(${factors.join(' + ')}) * (id % ${rowFactor})`,
+      term: `(${factors.join(' + ')} + ${keyOffset}) * (id % ${rowFactor} + 1)`,
       condition: partial === 0 ? 'TRUE' : 'odid != 0',
     };
     if (!isCovering(statements, table, index)) return undefined;
