@@ -4,7 +4,7 @@ import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { pipeline } from 'node:stream/promises';
 import { createZstdCompress } from 'node:zlib';
-import { SeededRandom } from './random.ts';
+import { Random } from '../../test/support/random.ts';
 
 /** How large a collection is. Every note has two cards. */
 export interface CollectionSize {
@@ -120,17 +120,18 @@ function fill(file: string, size: CollectionSize): CollectionFacts {
 }
 
 function insertRows(db: DatabaseSync, size: CollectionSize, notetypeId: number): void {
-  const random = new SeededRandom(1);
+  const random = new Random(1);
   const words = Array.from({ length: wordsKnown }, () => invented(random));
-  const text = (count: number) => Array.from({ length: count }, () => words[random.upTo(wordsKnown - 1)]).join(' ');
+  const text = (count: number) =>
+    Array.from({ length: count }, () => words[random.integer(0, wordsKnown - 1)]).join(' ');
   const note = db.prepare("INSERT INTO notes VALUES (?, ?, ?, ?, ?, ' bench ', ?, ?, ?, 0, '')");
   const card = db.prepare('INSERT INTO cards VALUES (?, ?, ?, ?, ?, ?, 2, 2, ?, ?, ?, ?, ?, 0, 0, 0, 0, ?)');
   const data = '{"s":23.7,"d":5.9,"dr":0.9,"decay":0.5}';
   for (let at = 0; at < size.notes; at++) {
     const noteId = firstNoteId + at;
     const front = text(3);
-    const usn = random.upTo(startUsn - 1);
-    const guid = `${at.toString(36)}.${random.upTo(2 ** 31).toString(36)}`;
+    const usn = random.integer(0, startUsn - 1);
+    const guid = `${at.toString(36)}.${random.integer(0, 2 ** 31).toString(36)}`;
     note.run(
       noteId,
       guid,
@@ -139,35 +140,52 @@ function insertRows(db: DatabaseSync, size: CollectionSize, notetypeId: number):
       usn,
       `${front}\u001f${text(wordsPerBack)}`,
       front,
-      random.upTo(0xffff_ffff),
+      random.integer(0, 0xffff_ffff),
     );
     for (let ord = 0; ord < cardsPerNote; ord++) {
       const id = cardId(at, ord);
-      const interval = 1 + random.upTo(400);
-      const ease = 1300 + random.upTo(240) * 5;
-      const mod = 1_500_000_000 + random.upTo(daySecs);
-      card.run(id, noteId, deckId, ord, mod, usn, random.upTo(4000), interval, ease, size.reviewsPerCard, ord, data);
+      const interval = 1 + random.integer(0, 400);
+      const ease = 1300 + random.integer(0, 240) * 5;
+      const mod = 1_500_000_000 + random.integer(0, daySecs);
+      card.run(
+        id,
+        noteId,
+        deckId,
+        ord,
+        mod,
+        usn,
+        random.integer(0, 4000),
+        interval,
+        ease,
+        size.reviewsPerCard,
+        ord,
+        data,
+      );
     }
   }
   insertReviews(db, size, random);
 }
 
 /** In the order of time, in which cards come up all over the collection: so their index is filled at random, as in reality. */
-function insertReviews(db: DatabaseSync, size: CollectionSize, random: SeededRandom): void {
+function insertReviews(db: DatabaseSync, size: CollectionSize, random: Random): void {
   const review = db.prepare('INSERT INTO revlog VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1)');
   const cards = size.notes * cardsPerNote;
   for (let at = 0; at < cards * size.reviewsPerCard; at++) {
     const card = firstNoteId + ((at * cardStride) % cards);
-    const interval = 1 + random.upTo(400);
-    const ease = 1300 + random.upTo(240) * 5;
-    const [id, usn, time] = [firstReviewId + at * 20_011, random.upTo(startUsn - 1), 800 + random.upTo(20_000)];
-    review.run(id, card, usn, 1 + random.upTo(3), interval, Math.ceil(interval / 2), ease, time);
+    const interval = 1 + random.integer(0, 400);
+    const ease = 1300 + random.integer(0, 240) * 5;
+    const [id, usn, time] = [
+      firstReviewId + at * 20_011,
+      random.integer(0, startUsn - 1),
+      800 + random.integer(0, 20_000),
+    ];
+    review.run(id, card, usn, 1 + random.integer(0, 3), interval, Math.ceil(interval / 2), ease, time);
   }
 }
 
 /** Two to ten letters, short ones more often. */
-function invented(random: SeededRandom): string {
+function invented(random: Random): string {
   const letters = 'eeeetttaaooiinnsshrrdlucmwfgypbvkjxqzäöé';
-  const length = 2 + Math.min(random.upTo(8), random.upTo(8));
-  return Array.from({ length }, () => letters[random.upTo(letters.length - 1)]).join('');
+  const length = 2 + Math.min(random.integer(0, 8), random.integer(0, 8));
+  return Array.from({ length }, () => letters[random.integer(0, letters.length - 1)]).join('');
 }

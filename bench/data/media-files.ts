@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { crc32, zstdCompressSync } from 'node:zlib';
-import { SeededRandom } from './random.ts';
+import { Random } from '../../test/support/random.ts';
+import { writeZip } from '../../test/support/write-zip.ts';
 
 /** Files of one upload zip, as clients send them. */
 export const filesPerZip = 25;
@@ -12,9 +13,9 @@ export interface MediaFile {
 
 /** Files with contents that do not compress, all different, of about this size. */
 export function mediaFiles(count: number, bytes: number, seed: number): MediaFile[] {
-  const random = new SeededRandom(seed);
+  const random = new Random(seed);
   const noise = Buffer.alloc(bytes);
-  for (let at = 0; at + 4 <= bytes; at += 4) noise.writeUInt32LE(random.upTo(0xffff_ffff), at);
+  for (let at = 0; at + 4 <= bytes; at += 4) noise.writeUInt32LE(random.integer(0, 0xffff_ffff), at);
   return Array.from({ length: count }, (_, at) => {
     const content = Buffer.from(noise);
     content.write(`file ${seed}-${at};`, 'latin1'); // The rest may be the same: servers look at SHA-1 only.
@@ -32,47 +33,16 @@ export function uploadBodies(files: readonly MediaFile[]): Buffer[] {
 function uploadBody(files: readonly MediaFile[]): Buffer {
   const meta = JSON.stringify(files.map(({ name }, at) => [name, String(at)]));
   const contents = files.map(({ content }, at) => [String(at), content] as const);
-  return zstdCompressSync(zipOf([...contents, ['_meta', Buffer.from(meta)]]));
+  return zstdCompressSync(writeZip([...contents, ['_meta', Buffer.from(meta)]]));
 }
 
 export function sha1Of(bytes: Uint8Array): string {
   return createHash('sha1').update(bytes).digest('hex');
 }
 
-/** Bytes before the name: signature, version 2.0, flags, method "stored", time, checksum, two sizes, two lengths. */
+/** Bytes before the name, of a file and of its entry in the directory. */
 const localBytes = 30;
 const directoryBytes = 46;
-const endBytes = 22;
-
-/** A zip of stored entries. */
-function zipOf(entries: readonly (readonly [name: string, content: Buffer])[]): Buffer {
-  const files: Buffer[] = [];
-  const directory: Buffer[] = [];
-  let offset = 0;
-  for (const [name, content] of entries) {
-    const local = Buffer.alloc(localBytes);
-    local.write('PK\x03\x04\x14', 'latin1');
-    local.writeUInt32LE(crc32(content), 14);
-    local.writeUInt32LE(content.length, 18);
-    local.writeUInt32LE(content.length, 22);
-    local.writeUInt16LE(name.length, 26);
-    const entry = Buffer.alloc(directoryBytes);
-    entry.write('PK\x01\x02\x14', 'latin1');
-    local.copy(entry, 6, 4);
-    entry.writeUInt32LE(offset, 42);
-    files.push(local, Buffer.from(name), content);
-    directory.push(entry, Buffer.from(name));
-    offset += localBytes + name.length + content.length;
-  }
-  const list = Buffer.concat(directory);
-  const end = Buffer.alloc(endBytes);
-  end.write('PK\x05\x06', 'latin1');
-  end.writeUInt16LE(entries.length, 8);
-  end.writeUInt16LE(entries.length, 10);
-  end.writeUInt32LE(list.length, 12);
-  end.writeUInt32LE(offset, 16);
-  return Buffer.concat([...files, list, end]);
-}
 
 /** The stored entries of a zip by name, in their order. Throws for one that is compressed or does not match its checksum. */
 export function readZip(zip: Buffer): Map<string, Buffer> {

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Random } from '../../test/support/random.ts';
 import { type MadeCollection, SIZES } from '../data/collections.ts';
 import { mediaFiles, uploadBodies } from '../data/media-files.ts';
-import { SeededRandom } from '../data/random.ts';
 import { MediaDevice } from '../load/media-device.ts';
 import { slope } from '../load/statistics.ts';
 import type { ServerProcess } from '../servers/server-process.ts';
@@ -16,7 +16,7 @@ const hourMs = 3_600_000;
 
 /** A user's share of the load: what happens next is drawn by lot, mostly small things. */
 async function live(world: World, server: ServerProcess, user: number, made: MadeCollection, endsMs: number) {
-  const random = new SeededRandom(user);
+  const random = new Random(user);
   const [phone, computer] = [await world.device(server, user, made), await world.device(server, user, made)];
   const media = new MediaDevice(phone.client);
   let [actions, sent] = [0, 0];

@@ -2,17 +2,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { BACKUP_REASONS } from './backup-folder.ts';
-import { backupsToDelete, batchesToDelete, dayMs, type KeepingPolicy, type KeptBackup } from './retention.ts';
+import { backupsToDelete, batchesToDelete, dayMs, type KeptBackup } from './retention.ts';
+import { keepingPolicy as policy } from './testing/keeping-policy.ts';
 
-const policy: KeepingPolicy = {
-  replacedDays: 30,
-  days: 14,
-  weeks: 8,
-  months: 12,
-  bytesMax: 0,
-  trashDays: 30,
-  trashBytesMax: 0,
-};
 const nowMs = Date.UTC(2026, 10, 23, 12);
 
 let serial = 0;

@@ -5,12 +5,12 @@ import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fastFolder } from '../../test/safety/fast-folder.ts';
+import { keepingPolicy } from '../backup/testing/keeping-policy.ts';
 import { takeInWal } from '../collection/stored-file.ts';
 import { COLLECTIONS } from '../collection/test-files.ts';
 import { silentLog } from '../log.ts';
 import { userFolder } from '../user-folder.ts';
 import { Lanes } from './lanes.ts';
-import { keepingPolicy } from './testing/lane-world.ts';
 
 const notesOf = (file: string): unknown => {
   using db = new DatabaseSync(file, { readOnly: true });

@@ -63,7 +63,7 @@ function linksOf(text: string, file: string, japanese: string): readonly string[
   const targets = links(text).map((link) => {
     if (isOuter(link)) return link;
     const [to = ''] = link.split('#');
-    const path = to === '' ? file : new URL(to, `http://root/${[...folder, ''].join('/')}`).pathname.slice(1);
+    const path = to === '' ? file : new URL(to, `http://pages/${[...folder, ''].join('/')}`).pathname.slice(1);
     return twinOf(path);
   });
   return once(targets.filter((target) => target !== twinOf(japanese)));

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { writeZip } from '../oracle/write-zip.ts';
+import { writeZip } from '../support/write-zip.ts';
 import { zipEntries } from './zip-entries.ts';
 
 test('what is written into a zip is read from it, in order', () => {

@@ -8,7 +8,8 @@ import { SyncError } from '../../src/errors.ts';
 import type { Message } from '../../src/protocol/message.ts';
 import { TestSession } from '../../src/protocol/testing/test-session.ts';
 import { useFastTemporaryFolder } from '../safety/fast-folder.ts';
-import { Dice, isLong, seedOf } from '../safety/random.ts';
+import { isLong, seedOf } from '../safety/random.ts';
+import { Random } from '../support/random.ts';
 import { Mutator } from './mutate.ts';
 import { recordedRequests } from './recorded.ts';
 
@@ -43,7 +44,7 @@ const seeds: readonly Seed[] = recordedRequests().flatMap(({ target, json }) => 
 });
 
 test(`${messagesWanted} half-valid messages are merged or refused, and the collection stays sound`, async (t) => {
-  const dice = new Dice(seed);
+  const dice = new Random(seed);
   const mutator = new Mutator(dice);
   using session = new TestSession('rich.anki2');
   let refused = 0;

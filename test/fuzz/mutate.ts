@@ -1,4 +1,4 @@
-import type { Dice } from '../safety/random.ts';
+import type { Random } from '../support/random.ts';
 
 /** What parsers stumble over. */
 const NASTY_TEXTS = [
@@ -41,9 +41,9 @@ type Json = null | boolean | number | string | readonly Json[] | { readonly [nam
 
 /** Makes invalid and half-valid inputs of valid ones; the same ones for the same dice. */
 export class Mutator {
-  readonly #dice: Dice;
+  readonly #dice: Random;
 
-  constructor(dice: Dice) {
+  constructor(dice: Random) {
     this.#dice = dice;
   }
 

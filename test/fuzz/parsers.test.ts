@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Dice, isLong, seedOf } from '../safety/random.ts';
+import { isLong, seedOf } from '../safety/random.ts';
+import { Random } from '../support/random.ts';
 import { Mutator } from './mutate.ts';
 import { corpusOf } from './recorded.ts';
 import { isRefusal, TARGETS, type Target } from './targets.ts';
@@ -29,7 +30,7 @@ for (const target of TARGETS) {
   const inputs = Math.ceil((inputsWanted * target.share) / shares);
 
   test(`${target.name}: whatever comes is read or refused, at once and without growing`, async (t) => {
-    const dice = new Dice(seed);
+    const dice = new Random(seed);
     const mutator = new Mutator(dice);
     assert.ok(target.seeds.length > 0, 'there is something to begin with');
     const known = [...target.seeds.map((bytes) => Buffer.from(bytes)), ...corpusOf(target.name)];

@@ -7,9 +7,10 @@ import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { fastFolder } from '../safety/fast-folder.ts';
-import { Dice, isLong, seedOf } from '../safety/random.ts';
+import { isLong, seedOf } from '../safety/random.ts';
 import { noteIdsOf, uploadFile } from '../safety/script.ts';
 import { mediaZip, SyncDevice } from '../safety/sync-device.ts';
+import { Random } from '../support/random.ts';
 import { newSessionKey, RawClient } from '../support/raw-client.ts';
 import { type Server, startServer } from '../support/server.ts';
 import { Mutator } from './mutate.ts';
@@ -33,7 +34,7 @@ interface Shot {
 
 /** Whole requests, half-valid, in both dresses. */
 class Gun {
-  readonly #dice: Dice;
+  readonly #dice: Random;
   readonly #mutator: Mutator;
   readonly #hostKey: string;
   readonly #modern = recordedRequests();
@@ -41,7 +42,7 @@ class Gun {
   readonly #collection: Buffer;
   #sessionKey = 'abc123';
 
-  constructor(dice: Dice, hostKey: string, collection: Buffer) {
+  constructor(dice: Random, hostKey: string, collection: Buffer) {
     this.#dice = dice;
     this.#mutator = new Mutator(dice);
     this.#hostKey = hostKey;
@@ -154,7 +155,7 @@ function residentMiB(pid: number): number {
 }
 
 test(`${requestsWanted} half-valid requests: each is answered by the book, and nobody else's data are touched`, async (t) => {
-  const dice = new Dice(seed);
+  const dice = new Random(seed);
   const parent = fastFolder('requests-');
   const base = path.join(parent, 'base');
   mkdirSync(base);

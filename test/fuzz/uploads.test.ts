@@ -8,8 +8,9 @@ import { COLLECTIONS, TestFolder } from '../../src/collection/test-files.ts';
 import { prepareUpload } from '../../src/collection/validate-upload.ts';
 import { silentLog } from '../../src/log.ts';
 import { useFastTemporaryFolder } from '../safety/fast-folder.ts';
-import { Dice, isLong, seedOf } from '../safety/random.ts';
+import { isLong, seedOf } from '../safety/random.ts';
 import { stateOfFile } from '../safety/stored-state.ts';
+import { Random } from '../support/random.ts';
 import { corpusOf } from './recorded.ts';
 
 useFastTemporaryFolder();
@@ -49,7 +50,7 @@ async function take(bytes: Uint8Array): Promise<'accepted' | 'refused'> {
 }
 
 test(`${filesWanted} damaged collections are refused, or are sound after all`, async (t) => {
-  const dice = new Dice(seed);
+  const dice = new Random(seed);
   let accepted = 0;
   for (const bytes of corpusOf('upload')) await take(bytes);
   for (let count = 0; count < filesWanted; count++) {
@@ -64,7 +65,7 @@ test(`${filesWanted} damaged collections are refused, or are sound after all`, a
 });
 
 /** Bits flipped, bytes set, pages swapped, cut or repeated: more often where SQLite keeps its structure. */
-function damaged(dice: Dice): Buffer {
+function damaged(dice: Random): Buffer {
   const bytes = Buffer.from(dice.pick(seeds));
   for (let count = dice.integer(1, 3); count > 0; count--) {
     const pages = Math.max(1, Math.floor(bytes.length / pageBytes));
@@ -93,7 +94,7 @@ function damaged(dice: Dice): Buffer {
   return bytes;
 }
 
-function flip(bytes: Buffer, at: number, dice: Dice): void {
+function flip(bytes: Buffer, at: number, dice: Random): void {
   bytes[at] = (bytes[at] ?? 0) ^ (1 << dice.integer(0, 7));
 }
 

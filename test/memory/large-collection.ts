@@ -1,7 +1,7 @@
 import { copyFileSync } from 'node:fs';
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { Random } from '../oracle/random.ts';
+import { Random } from '../support/random.ts';
 
 const emptyCollection = path.join(import.meta.dirname, '../fixtures/collections/fresh-empty.anki2');
 

@@ -2,13 +2,13 @@ import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { uploadFile } from '../safety/script.ts';
 import { SyncDevice } from '../safety/sync-device.ts';
+import { freePort } from '../support/free-port.ts';
 import { startServer } from '../support/server.ts';
 import { lineOf } from './log-reader.ts';
 import { preparePromtool } from './promtool.ts';
@@ -143,14 +143,4 @@ class Prometheus implements AsyncDisposable {
     }
     rmSync(this.#home, { recursive: true, force: true });
   }
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const address = probe.address();
-  probe.close();
-  await once(probe, 'close');
-  if (address === null || typeof address === 'string') throw new Error('a TCP server has a port');
-  return address.port;
 }

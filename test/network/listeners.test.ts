@@ -10,6 +10,7 @@ import { after, test } from 'node:test';
 import { zstdCompressSync } from 'node:zlib';
 import { newestClient } from '../support/clients.ts';
 import { Device } from '../support/device.ts';
+import { freePort } from '../support/free-port.ts';
 import { uploadAll } from '../support/steps.ts';
 import { Authority } from './authority.ts';
 import { canRun } from './client.ts';
@@ -21,16 +22,6 @@ const folder = await mkdtemp(path.join(os.tmpdir(), 'anki-listen-'));
 after(() => rm(folder, { recursive: true, force: true }));
 let sockets = 0;
 const newSocket = () => path.join(folder, `${++sockets}.sock`);
-
-/** A port that is free on both kinds of address. */
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '::');
-  await once(probe, 'listening');
-  const { port } = probe.address() as AddressInfo;
-  probe.close();
-  await once(probe, 'close');
-  return port;
-}
 
 /** A request that changes something: `begin` makes the folder of media. */
 function beginOver(where: Parameters<typeof ask>[0], server: Program) {
@@ -82,7 +73,7 @@ test('one listener takes IPv4 and IPv6, and two of the same port share them out'
   for (const host of ['127.0.0.1', '::1']) assert.equal((await ask({ host, port })).status, 200, host);
   assert.equal((await beginOver({ port }, dual)).status, 200);
   await dual.printed(/uri="\/msync\/begin" ip="127\.0\.0\.1"/); // Without the prefix of mapped addresses.
-  const free = await freePort();
+  const free = await freePort('::');
   const list = `0.0.0.0:${free},[::]:${free}`;
   await using two = await Program.start({ env: { SYNC_LISTEN: list } });
   await two.urls();
@@ -151,7 +142,7 @@ test('when one of several places cannot be had the server does not start, and le
 
 test('the health check asks in every place', async () => {
   const file = newSocket();
-  const port = await freePort();
+  const port = await freePort('::');
   const env = { SYNC_LISTEN: `unix:${file}, [::1]:${port}` };
   await using server = await Program.start({ env });
   await server.urls();
@@ -238,7 +229,7 @@ test('systemd starts the server with the first connection', async (context) => {
   if (tool.kind === 'missing') return context.skip(`systemd ${tool.reason}`);
   const activate = path.join(tool.root, 'usr/bin/systemd-socket-activate');
   const [libraries = ''] = globSync(path.join(tool.root, 'usr/lib/*-linux-gnu/systemd'));
-  const port = await freePort();
+  const port = await freePort('::');
   const passed = ['SYNC_USER1', 'SYNC_BASE'].flatMap((name) => ['-E', name]);
   const under = ['env', `LD_LIBRARY_PATH=${libraries}`, activate, '-l', `127.0.0.1:${port}`, ...passed];
   await using server = await Program.start({ under });

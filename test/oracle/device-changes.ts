@@ -1,5 +1,5 @@
 import type { CardRow, Device } from '../support/device.ts';
-import type { Random } from './random.ts';
+import type { Random } from '../support/random.ts';
 
 /** Something that a user does, to be done on one device of each world. The result is compared. */
 export type Change = (device: Device) => Promise<unknown>;

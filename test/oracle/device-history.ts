@@ -1,7 +1,7 @@
 import type { Decision, Passing } from '../support/cutting-proxy.ts';
 import type { SyncResult } from '../support/device.ts';
+import type { Random } from '../support/random.ts';
 import { planChange } from './device-changes.ts';
-import type { Random } from './random.ts';
 import { deviceOf, type Ending, type TwinWorlds, type World } from './twin-worlds.ts';
 
 const dayMs = 86_400_000;

@@ -10,9 +10,9 @@ import { newestClient } from '../support/clients.ts';
 import { Clock } from '../support/clock/clock.ts';
 import { skipWithoutClock } from '../support/clock/clock-library.ts';
 import { preparePythonEnv } from '../support/python-envs.ts';
+import { Random } from '../support/random.ts';
 import { type Server, serverUnderTest } from '../support/server.ts';
 import { DeviceHistory } from './device-history.ts';
-import { Random } from './random.ts';
 import { historySeeds, testIsLong } from './seeds.ts';
 import { startUnderClock, TwinWorlds } from './twin-worlds.ts';
 

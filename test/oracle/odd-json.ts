@@ -1,5 +1,5 @@
 import { exactInteger, type Json, type NumberText, parseLossless } from '../exchanges/lossless-json.ts';
-import type { Random } from './random.ts';
+import type { Random } from '../support/random.ts';
 
 /** Values of all types and sizes. */
 const oddValues: readonly Json[] = [

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { zstdDecompressSync } from 'node:zlib';
 import { RawClient } from '../support/raw-client.ts';
 import type { Server } from '../support/server.ts';
-import { writeZip } from './write-zip.ts';
+import { writeZip } from '../support/write-zip.ts';
 
 /** One behaviour in which this server differs from the official one because it is better for users. */
 export interface Purpose {

@@ -1,5 +1,5 @@
 import { asObject, type Json } from '../exchanges/lossless-json.ts';
-import type { Random } from './random.ts';
+import type { Random } from '../support/random.ts';
 import { Contents } from './raw-contents.ts';
 import { mediaStep } from './raw-media.ts';
 import { emptyBody, MessageMaker, metaBody, type Occasion, smallestBodies, unreadableBodies } from './raw-messages.ts';

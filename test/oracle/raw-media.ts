@@ -1,5 +1,5 @@
-import type { Random } from './random.ts';
-import { writeZip } from './write-zip.ts';
+import type { Random } from '../support/random.ts';
+import { writeZip } from '../support/write-zip.ts';
 
 const names = [
   'a.jpg',

@@ -1,6 +1,6 @@
 import { asObject, exactInteger, type Json } from '../exchanges/lossless-json.ts';
+import type { Random } from '../support/random.ts';
 import { odd } from './odd-json.ts';
-import type { Random } from './random.ts';
 import { type Contents, idOf, idText } from './raw-contents.ts';
 import * as make from './raw-objects.ts';
 

@@ -1,5 +1,5 @@
 import { exactInteger, type Json } from '../exchanges/lossless-json.ts';
-import type { Random } from './random.ts';
+import type { Random } from '../support/random.ts';
 
 // Objects as they cross the wire, with values near the edges of what clients send. Few names and few ids, so that
 // objects of several devices meet.

@@ -6,12 +6,13 @@ import os from 'node:os';
 import path from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import { ROOT } from '../../scripts/build/project.ts';
+import { freePort } from '../support/free-port.ts';
 import { unpackedPackages, whyNoCleanRoot } from './support/clean-root.ts';
 import { Container, statusOf } from './support/container.ts';
 import { isIgnored, parseCopy, parseDockerfile } from './support/dockerfile.ts';
 import { exchangeEverything } from './support/exchange.ts';
 import { buildImage, type Image } from './support/image.ts';
-import { freePort, Program } from './support/program.ts';
+import { Program } from './support/program.ts';
 
 const skip = whyNoCleanRoot() ?? false;
 
@@ -132,8 +133,8 @@ test('what the Dockerfile copies passes .dockerignore, and secrets, data and tes
   assert.equal(isIgnored(patterns, 'src/cli/serve.ts'), false);
 });
 
-test('compose.yaml takes every right away and brings no user or password of its own', { skip }, () => {
-  const library = path.join(unpackedPackages('yaml', ['python3-yaml']), 'usr/lib/python3/dist-packages');
+test('compose.yaml takes every right away and brings no user or password of its own', { skip }, async () => {
+  const library = path.join(await unpackedPackages('yaml', ['python3-yaml']), 'usr/lib/python3/dist-packages');
   const script = 'import json, sys, yaml; print(json.dumps(yaml.safe_load(open(sys.argv[1]))))';
   const file = path.join(ROOT, 'compose.yaml');
   const compose = JSON.parse(

@@ -69,7 +69,7 @@ test('the executable for arm64 starts and syncs, on a processor that is emulated
 }, async () => {
   const architecture: Architecture = 'arm64';
   const { program } = await buildExecutable(architecture);
-  const tools = unpackedPackages('arm64', ['qemu-user-static', ...LIBRARIES]);
+  const tools = await unpackedPackages('arm64', ['qemu-user-static', ...LIBRARIES]);
   const folder = await mkdtemp(path.join(os.tmpdir(), 'anki-arm64-'));
   try {
     const emulator = path.join(tools, 'usr/bin/qemu-aarch64-static');

@@ -6,9 +6,10 @@ import os from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
 import { ROOT } from '../../scripts/build/project.ts';
+import { freePort } from '../support/free-port.ts';
 import { installTool, unpackedPackages, whyNoCleanRoot } from './support/clean-root.ts';
 import { exchangeEverything } from './support/exchange.ts';
-import { freePort, Program } from './support/program.ts';
+import { Program } from './support/program.ts';
 import { allowedCalls, valuesOf } from './support/unit-file.ts';
 
 const SYSTEMD = path.join(ROOT, 'packaging/systemd');
@@ -119,7 +120,7 @@ test('the socket unit: systemd listens, the first connection starts the server',
 
 /** A program that runs another one under the filter. */
 async function compileSandbox(): Promise<string> {
-  const library = unpackedPackages('seccomp', ['libseccomp-dev']);
+  const library = await unpackedPackages('seccomp', ['libseccomp-dev']);
   const folder = execFileSync('sh', ['-c', 'dirname "$(find usr/lib -name libseccomp.a)"'], {
     cwd: library,
     encoding: 'utf8',

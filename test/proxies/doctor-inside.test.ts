@@ -5,7 +5,8 @@ import { type AddressInfo, createServer } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { freePort, type Server, startServer } from '../support/server.ts';
+import { freePort } from '../support/free-port.ts';
+import { type Server, startServer } from '../support/server.ts';
 import { type DoctorReport, runDoctor } from './run-doctor.ts';
 
 describe('the doctor on the computer of the server', () => {

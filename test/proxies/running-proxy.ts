@@ -6,7 +6,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Certificate, makeCertificate } from '../support/certificates.ts';
-import { freePort } from '../support/server.ts';
+import { freePort } from '../support/free-port.ts';
 import type { PreparedProxy, ProxyName } from './debian-proxies.ts';
 
 const startMsMax = 20_000;

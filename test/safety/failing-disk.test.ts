@@ -7,11 +7,12 @@ import { uploadNotKept } from '../../src/protocol/full-upload.ts';
 import { command } from '../backup/commands.ts';
 import { CALLS_OF_ERROR, type DiskError, type Fault, Faults } from '../support/faults/faults.ts';
 import { skipWithoutFaults } from '../support/faults/faults-library.ts';
+import { Random } from '../support/random.ts';
 import { RawStatusError } from '../support/raw-client.ts';
 import { type Server, startServer } from '../support/server.ts';
 import { checkModel } from './account-checks.ts';
 import { fastFolder } from './fast-folder.ts';
-import { Dice, isLong, seedOf } from './random.ts';
+import { isLong, seedOf } from './random.ts';
 import {
   download,
   type Model,
@@ -242,7 +243,7 @@ for (const { title, error, mode } of disasters) {
   test(`${title} (${error}): requests are refused, nothing is lost, and syncs go on when it is over`, {
     skip: skipWithoutFaults(),
   }, async (t) => {
-    const dice = new Dice(seed);
+    const dice = new Random(seed);
     const files = await Promise.all(['fresh-empty.anki2', 'non-ascii-names.anki2'].map(uploadFile));
     await using world = await World.start(files);
     const calls = CALLS_OF_ERROR[error];

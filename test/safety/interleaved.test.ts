@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
+import { Random } from '../support/random.ts';
 import { RawClient } from '../support/raw-client.ts';
 import { fastFolder } from './fast-folder.ts';
 import {
@@ -18,7 +19,7 @@ import {
 import { InProcessServer } from './histories/in-process.ts';
 import { type Asked, statesAfter } from './histories/interleavings.ts';
 import { changesOf, type MediaModel, type MediaRequest, mediaStep, mediaText } from './histories/media-model.ts';
-import { Dice, isLong, seedOf } from './random.ts';
+import { isLong, seedOf } from './random.ts';
 import { type UploadFile, uploadFile } from './script.ts';
 import { stateOfBytes } from './stored-state.ts';
 import { mediaZip, SyncDevice, sanityList } from './sync-device.ts';
@@ -46,7 +47,7 @@ let lastId = 0;
 /** A user with several devices that do as they please, and all that the server may hold of them. */
 class ModelledUser {
   readonly name: string;
-  readonly #dice: Dice;
+  readonly #dice: Random;
   readonly #files: readonly UploadFile[];
   readonly #server: InProcessServer;
   readonly #client: RawClient;
@@ -55,7 +56,7 @@ class ModelledUser {
   collection: readonly CollectionState[];
   media: readonly MediaModel[] = [{ usn: 0, entries: new Map() }];
 
-  constructor(name: string, dice: Dice, files: readonly UploadFile[], server: InProcessServer) {
+  constructor(name: string, dice: Random, files: readonly UploadFile[], server: InProcessServer) {
     this.name = name;
     this.#dice = dice;
     this.#files = files;
@@ -155,7 +156,7 @@ class ModelledUser {
 
   #pickKind(): CollectionRequest['kind'] {
     const kinds = Object.entries(weights) as [CollectionRequest['kind'], number][];
-    let rest = this.#dice.real() * kinds.reduce((sum, [, weight]) => sum + weight, 0);
+    let rest = this.#dice.next() * kinds.reduce((sum, [, weight]) => sum + weight, 0);
     for (const [kind, weight] of kinds) {
       rest -= weight;
       if (rest < 0) return kind;
@@ -249,7 +250,7 @@ function explain(asked: readonly Asked<CollectionRequest, Reply>[]): string {
 }
 
 test(`${requestsWanted} requests of many devices at once, some of them broken off, are answered as if they had come one by one`, async (t) => {
-  const dice = new Dice(seed);
+  const dice = new Random(seed);
   const base = fastFolder('histories-');
   try {
     await using server = await InProcessServer.start(base, users);

@@ -13,11 +13,12 @@ import {
 import { CHANGING_CALLS, Faults } from '../support/faults/faults.ts';
 import { skipWithoutFaults } from '../support/faults/faults-library.ts';
 import type { TraceRecord } from '../support/faults/trace.ts';
+import { Random } from '../support/random.ts';
 import { startServer } from '../support/server.ts';
 import { checkModel } from './account-checks.ts';
 import { fastFolder } from './fast-folder.ts';
 import { type Cut, checkCuts } from './image-checks.ts';
-import { Dice, isLong, seedOf } from './random.ts';
+import { isLong, seedOf } from './random.ts';
 import { type Recording, record } from './recording.ts';
 import { lifeOfAnAccount, nothing, type Operation, undoing } from './script.ts';
 import { SyncDevice } from './sync-device.ts';
@@ -36,7 +37,7 @@ function recording(): Promise<Recording> {
 
 /** Writes follow each other by the dozen and look alike; names and syncs are where an order can be wrong. */
 function cutsOf(trace: readonly TraceRecord[], shares: { readonly writes: number; readonly others: number }): number[] {
-  const dice = new Dice(seed);
+  const dice = new Random(seed);
   const all = Array.from({ length: trace.length + 1 }, (_, at) => at);
   if (isLong) return all;
   return all.filter((at) => {
@@ -91,7 +92,7 @@ test('a server that dies of a signal at any of its file calls loses nothing that
   skip,
 }, async (t) => {
   const steps = (await recording()).trace.filter(({ kind }) => kind !== 'send').length;
-  const dice = new Dice(seed);
+  const dice = new Random(seed);
   const deaths = isLong ? steps : 8;
   const survived: string[] = [];
   for (let death = 1; death <= deaths; death++) {

@@ -3,10 +3,11 @@ import { rmSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Random } from '../support/random.ts';
 import { type Server, startServer } from '../support/server.ts';
 import { checkModel } from './account-checks.ts';
 import { fastFolder } from './fast-folder.ts';
-import { Dice, isLong, seedOf } from './random.ts';
+import { isLong, seedOf } from './random.ts';
 import {
   download,
   type Model,
@@ -26,7 +27,7 @@ const seed = seedOf(1);
 
 /** A user with one device that never rests; it knows what was acknowledged and what was on its way. */
 class BusyUser {
-  readonly #dice: Dice;
+  readonly #dice: Random;
   readonly #files: readonly UploadFile[];
   readonly #server: Server;
   readonly #device: SyncDevice;
@@ -35,7 +36,7 @@ class BusyUser {
   possible: readonly Model[] = [nothing];
   acknowledged = 0;
 
-  constructor(dice: Dice, files: readonly UploadFile[], server: Server, user: string) {
+  constructor(dice: Random, files: readonly UploadFile[], server: Server, user: string) {
     this.#dice = dice;
     this.#files = files;
     this.#server = server;
@@ -91,7 +92,7 @@ class BusyUser {
 }
 
 test(`a server that is killed ${kills} times at random moments under load loses nothing`, async (t) => {
-  const dice = new Dice(seed);
+  const dice = new Random(seed);
   const base = fastFolder('under-load-');
   try {
     await using server = await startServer({ kind: 'ours', base, users, passwords: 'plain' });

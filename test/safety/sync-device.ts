@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { writeZip } from '../oracle/write-zip.ts';
 import { readZipEntries } from '../support/media-messages.ts';
 import { newSessionKey, type RawChunk, type RawClient, RawStatusError } from '../support/raw-client.ts';
+import { writeZip } from '../support/write-zip.ts';
 import { type Counts, type StoredState, stateOfBytes } from './stored-state.ts';
 
 /** What a sync shall carry to the server. Ids are chosen by the caller, so that a repeated sync sends the same. */

@@ -41,7 +41,9 @@ export async function apt(args: readonly string[], cwd = cache): Promise<string>
     return await ask();
   } catch {
     await mkdir(cache, { recursive: true });
-    await run('flock', [path.join(cache, 'apt.lock'), 'apt-get', 'update', '-qq'], { timeout: 2 * aptMsMax });
+    // Others may be at it in their own way; what matters is whether the next attempt succeeds.
+    const update = ['apt-get', 'update', '-qq'];
+    await run('flock', [path.join(cache, 'apt.lock'), ...update], { timeout: 2 * aptMsMax }).catch(() => undefined);
     return ask();
   }
 }

@@ -3,29 +3,15 @@ import { test } from 'node:test';
 import { KiB, MiB } from '../../limits.ts';
 import { judgeClock } from './clock-check.ts';
 import { judgeCollections } from './collections-check.ts';
-import { type Finding, worstOf } from './finding.ts';
+import { worstOf } from './finding.ts';
 import { type FolderFacts, judgeFolder } from './folder-check.ts';
 import { judgeLimits } from './limits-check.ts';
 import { jsonReport, textReport } from './report.ts';
 import { judgeServer } from './server-check.ts';
 import { judgeSettings } from './settings-check.ts';
+import { has, isFine } from './testing/findings.ts';
 
 const GiB = 1024 * MiB;
-
-function has(findings: readonly Finding[], severity: string, text: RegExp, remedy = /^/): void {
-  const found = findings.some(
-    (each) => each.severity === severity && text.test(each.text) && remedy.test(each.remedy ?? ''),
-  );
-  assert.ok(found, `no ${severity} ${text} in ${JSON.stringify(findings)}`);
-}
-
-function isFine(findings: readonly Finding[]): void {
-  assert.deepEqual(
-    findings.filter(({ severity }) => severity !== 'ok'),
-    [],
-  );
-  assert.ok(findings.length > 0);
-}
 
 const disk = { kind: 0xef53, freeBytes: 50 * GiB, freeFiles: 1e6, filesMax: 2e6 };
 const folder: FolderFacts = {

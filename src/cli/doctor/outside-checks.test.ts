@@ -3,29 +3,14 @@ import { test } from 'node:test';
 import { MiB } from '../../limits.ts';
 import { judgeBodies, judgeStreaming } from './body-check.ts';
 import type { Reply } from './exchange.ts';
-import type { Finding } from './finding.ts';
 import { judgeMeddling } from './meddling-check.ts';
 import { judgeMessage } from './message-check.ts';
 import { judgePlainHttp } from './plain-http-check.ts';
 import { isPrivateAddress, judgePublicAddress, readPublicAddress } from './public-address.ts';
 import { judgeReach } from './reach-check.ts';
 import { judgeSlash } from './slash-check.ts';
+import { has, isFine } from './testing/findings.ts';
 import { judgeTls, type TlsTry } from './tls-check.ts';
-
-function has(findings: readonly Finding[], severity: string, text: RegExp, remedy = /^/): void {
-  const found = findings.some(
-    (each) => each.severity === severity && text.test(each.text) && remedy.test(each.remedy ?? ''),
-  );
-  assert.ok(found, `no ${severity} ${text} in ${JSON.stringify(findings)}`);
-}
-
-function isFine(findings: readonly Finding[]): void {
-  assert.deepEqual(
-    findings.filter(({ severity }) => severity !== 'ok'),
-    [],
-  );
-  assert.ok(findings.length > 0);
-}
 
 function reply(
   status: number,

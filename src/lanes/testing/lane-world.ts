@@ -2,22 +2,11 @@ import { copyFileSync, mkdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { fastFolder } from '../../../test/safety/fast-folder.ts';
 import { listeningLog } from '../../../test/support/media.ts';
-import type { KeepingPolicy } from '../../backup/retention.ts';
+import { keepingPolicy } from '../../backup/testing/keeping-policy.ts';
 import { COLLECTIONS } from '../../collection/test-files.ts';
 import type { Message } from '../../protocol/message.ts';
 import { type UserFolder, userFolder } from '../../user-folder.ts';
 import { Lanes, type LanesOptions } from '../lanes.ts';
-
-/** What is kept when nothing else is set. */
-export const keepingPolicy: KeepingPolicy = {
-  replacedDays: 30,
-  days: 14,
-  weeks: 8,
-  months: 12,
-  bytesMax: 0,
-  trashDays: 30,
-  trashBytesMax: 0,
-};
 
 /** Lanes over one user with a collection, whose log is listened to. */
 export class LaneWorld implements AsyncDisposable {

@@ -1,7 +1,8 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import path from 'node:path';
 import { ROOT } from '../../../scripts/build/project.ts';
+import { unpackDebianPackages } from '../../support/debian-packages.ts';
 
 const CACHE = path.join(ROOT, '.cache/clean-roots');
 /** Debian releases that images are built on, and that roots are made of. */
@@ -39,15 +40,10 @@ export function installTool(name: string, program = name): void {
   if (!isThere()) throw new Error(`the package ${name} brings no ${program}`);
 }
 
-/** Unpacks Debian packages into a folder of the cache, without installing them. Returns the folder. */
-export function unpackedPackages(name: string, packages: readonly string[]): string {
-  const folder = path.join(ROOT, '.cache/packages', name);
-  if (existsSync(folder)) return folder;
-  const unfinished = `${folder}.${process.pid}`;
-  mkdirSync(unfinished, { recursive: true });
-  apt(['download', '-q', '-o', 'APT::Sandbox::User=root', ...packages], unfinished);
-  execFileSync('sh', ['-c', 'for each in *.deb; do dpkg -x "$each" .; rm "$each"; done'], { cwd: unfinished });
-  renameSync(unfinished, folder);
+/** Debian packages in a folder of the cache, unpacked and not installed. Returns the folder. */
+export async function unpackedPackages(name: string, packages: readonly string[]): Promise<string> {
+  const folder = path.join(ROOT, '.cache/debian', name);
+  await unpackDebianPackages(packages, folder);
   return folder;
 }
 
