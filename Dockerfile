@@ -16,11 +16,7 @@ COPY scripts scripts
 COPY src src
 RUN npm pack --pack-destination /tmp && tar -xzf /tmp/anki-sync-server-ts-*.tgz -C /tmp \
  && mkdir -p /out && mv /tmp/package /out/anki-sync-server
-WORKDIR /out/anki-sync-server
-# As locked: the lock file of the project belongs to the packed manifest as well.
-RUN cp /src/package-lock.json . && mkdir -p packaging && cp -r /src/packaging/node packaging/ \
- && npm ci --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund \
- && rm -rf packaging package-lock.json node_modules/anki-sync-server-node
+# The compiled program has all packages inside; nothing is installed beside it.
 
 FROM node:26-trixie-slim
 COPY --from=build /out/anki-sync-server /opt/anki-sync-server

@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, cp, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { chmod, cp, mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
 
-const LAUNCHER = path.join(import.meta.dirname, '../bin/anki-sync-server');
+const ROOT = path.join(import.meta.dirname, '..');
 /** Says who it is, then waits to be stopped. */
 const MAIN = `
   const names: readonly string[] = process.argv.slice(2);
@@ -17,10 +17,10 @@ const MAIN = `
   console.log(JSON.stringify({ pid: process.pid, version: process.version, names }));
 `;
 
-/** A folder like a checkout, its name with a blank on purpose. */
+/** A folder like a checkout, its name with a blank on purpose, without what compiles. */
 async function checkout() {
   const root = await mkdtemp(path.join(tmpdir(), 'launcher of anki '));
-  await cp(LAUNCHER, path.join(root, 'bin/anki-sync-server'));
+  await cp(path.join(ROOT, 'bin'), path.join(root, 'bin'), { recursive: true });
   await mkdir(path.join(root, 'src'));
   await writeFile(path.join(root, 'package.json'), '{ "type": "module" }');
   await writeFile(path.join(root, 'src/main.ts'), MAIN);
@@ -87,4 +87,54 @@ test('where every Node is too old the launcher says so in one line and fails', a
   const [said, [status]] = await Promise.all([text(server.stderr), once(server, 'exit')]);
   assert.match(said, /^anki-sync-server needs Node 26 or newer \(found: v20\.20\.2\)\..*npm ci.*\n$/);
   assert.equal(status, 1);
+});
+
+/** Says how it runs. */
+const TELLING_MAIN = (text: string): string => `
+  const said: string = ${JSON.stringify(text)};
+  console.log(JSON.stringify({ said, isCompiled: import.meta.url.endsWith('.js') }));
+`;
+
+/** Makes it a checkout that can compile its `src/main.ts`. */
+async function addCompiler(root: string): Promise<void> {
+  await rm(path.join(root, 'node_modules'), { recursive: true });
+  await symlink(path.join(ROOT, 'node_modules'), path.join(root, 'node_modules'));
+  await cp(path.join(ROOT, 'scripts'), path.join(root, 'scripts'), { recursive: true });
+  await mkdir(path.join(root, 'src/worker'));
+  for (const part of ['collection-worker', 'heavy-worker']) {
+    await writeFile(path.join(root, `src/worker/${part}.ts`), 'export {};');
+  }
+}
+
+async function outputOf(root: string): Promise<{ said: unknown; complaint: string }> {
+  const server = launch(path.join(root, 'bin/anki-sync-server'), [], process.env['PATH'] ?? '');
+  const [said, complaint] = await Promise.all([text(server.stdout), text(server.stderr), once(server, 'exit')]);
+  return { said: JSON.parse(said), complaint };
+}
+
+test('a checkout runs compiled, and what runs is always the source as it is now', async () => {
+  await using folder = await checkout();
+  await addCompiler(folder.root);
+  for (const words of ['first', 'second words', 'second words']) {
+    await writeFile(path.join(folder.root, 'src/main.ts'), TELLING_MAIN(words));
+    assert.deepEqual(await outputOf(folder.root), { said: { said: words, isCompiled: true }, complaint: '' });
+  }
+});
+
+test('programs that start at the same moment after a change do not disturb each other', async () => {
+  await using folder = await checkout();
+  await addCompiler(folder.root);
+  await writeFile(path.join(folder.root, 'src/main.ts'), TELLING_MAIN('all'));
+  const outputs = await Promise.all(Array.from({ length: 4 }, () => outputOf(folder.root)));
+  for (const output of outputs) assert.deepEqual(output, { said: { said: 'all', isCompiled: true }, complaint: '' });
+  assert.equal((await readdir(path.join(folder.root, '.cache/program'))).length, 1);
+});
+
+test('where nothing can be compiled the source itself runs, with one line that says why', async () => {
+  await using folder = await checkout();
+  await folder.installNode();
+  await writeFile(path.join(folder.root, 'src/main.ts'), TELLING_MAIN('plain'));
+  const { said, complaint } = await outputOf(folder.root);
+  assert.deepEqual(said, { said: 'plain', isCompiled: false });
+  assert.match(complaint, /^Running from the source, .*: Error: Cannot find module .*\n$/);
 });

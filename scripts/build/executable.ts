@@ -1,17 +1,11 @@
 import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import os from 'node:os';
 import path from 'node:path';
-import { build, type Plugin } from 'esbuild';
+import type { Plugin } from 'esbuild';
+import { bundle, wasmFile } from './bundle.ts';
 import { nodeFor } from './node-binary.ts';
-import { type Architecture, BUILD, MANIFEST, ROOT, run } from './project.ts';
+import { type Architecture, BUILD, ROOT, run } from './project.ts';
 import { collectLicences, describeDependencies } from './sbom.ts';
-
-const PARTS = {
-  main: 'src/main.ts',
-  'collection-worker': 'src/worker/collection-worker.ts',
-  'heavy-worker': 'src/worker/heavy-worker.ts',
-} as const;
 
 /** Files that were made. */
 export interface Executable {
@@ -29,7 +23,7 @@ export async function buildExecutable(architecture: Architecture): Promise<Execu
   const program = path.join(BUILD, `anki-sync-server-linux-${architecture}`);
   const work = await mkdtemp(path.join(os.tmpdir(), 'anki-executable-'));
   try {
-    await bundle(work);
+    await bundle(work, { isSplit: false, plugins: [partsOfExecutable] });
     const node = await nodeFor(architecture);
     await writeFile(path.join(work, 'sea.json'), JSON.stringify(seaConfig(work, program, node.program)));
     await run(process.execPath, ['--build-sea', path.join(work, 'sea.json')]);
@@ -44,45 +38,20 @@ export async function buildExecutable(architecture: Architecture): Promise<Execu
   }
 }
 
-/** One file for the program and one for each kind of thread, with all packages inside. */
-async function bundle(work: string): Promise<void> {
-  await build({
-    absWorkingDir: ROOT,
-    entryPoints: { ...PARTS },
-    outdir: work,
-    bundle: true,
-    platform: 'node',
-    format: 'esm',
-    target: 'esnext',
-    legalComments: 'inline',
-    logLevel: 'error',
-    // Packages of the older kind are in the bundle, and ask for Node's own modules by this function.
-    banner: {
-      js: "import { createRequire as anchorRequire } from 'node:module';\nconst require = anchorRequire(import.meta.url);",
-    },
-    plugins: [partsOfExecutable],
-  });
-}
-
 /** Puts in what a program without files needs. */
 const partsOfExecutable: Plugin = {
   name: 'parts-of-executable',
-  setup({ onResolve, onLoad }) {
+  setup({ onResolve }) {
     const replacement = (file: string) => path.join(ROOT, 'packaging/executable', file);
     onResolve({ filter: /\/worker-script\.ts$/ }, () => ({ path: replacement('worker-script.ts') }));
     onResolve({ filter: /^@sqlite\.org\/sqlite-wasm$/ }, ({ importer }) =>
       importer === replacement('sqlite-wasm.ts') ? undefined : { path: replacement('sqlite-wasm.ts') },
     );
-    onLoad({ filter: /[\\/]src[\\/]cli[\\/]version\.ts$/ }, () => ({
-      contents: `export const packageVersion = (): string => ${JSON.stringify(MANIFEST.version)};`,
-      loader: 'ts',
-    }));
   },
 };
 
 /** What `node --build-sea` is told. */
 function seaConfig(work: string, output: string, executable: string): unknown {
-  const wasm = createRequire(import.meta.url).resolve('@sqlite.org/sqlite-wasm/sqlite3.wasm');
   const threads = ['collection-worker.js', 'heavy-worker.js'];
   return {
     main: path.join(work, 'main.js'),
@@ -97,7 +66,7 @@ function seaConfig(work: string, output: string, executable: string): unknown {
     execArgv: ['--max-semi-space-size=2'],
     assets: {
       ...Object.fromEntries(threads.map((file) => [file, path.join(work, file)])),
-      'sqlite3.wasm': wasm,
+      'sqlite3.wasm': wasmFile(),
     },
   };
 }

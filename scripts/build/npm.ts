@@ -1,18 +1,16 @@
-import { rm, writeFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { ROOT, run } from './project.ts';
-import { describeDependencies } from './sbom.ts';
+import { bundleToRun } from './bundle.ts';
+import { ROOT } from './project.ts';
+import { collectLicences, describeDependencies } from './sbom.ts';
 
-/** Compiles the program to JavaScript with declarations, and lists what it is made of. Returns the folder. */
+/** Compiles the program, and lists what it is made of. Returns the folder. */
 export async function buildNpm(): Promise<string> {
   const dist = path.join(ROOT, 'dist');
   await rm(dist, { recursive: true, force: true });
-  const tsc = createRequire(import.meta.url)
-    .resolve('typescript/package.json')
-    .replace('package.json', 'bin/tsc');
-  // Types are checked by `npm run types`, over all that belongs to the project.
-  await run(process.execPath, [tsc, '-p', 'packaging/npm/tsconfig.json', '--noCheck']);
+  await mkdir(dist);
+  await bundleToRun(dist);
+  await writeFile(path.join(dist, 'licences.txt'), await collectLicences());
   await writeFile(path.join(dist, 'sbom.cdx.json'), await describeDependencies());
   return dist;
 }

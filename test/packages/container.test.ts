@@ -94,17 +94,10 @@ suite('the image, made by the steps of the Dockerfile in a clean Debian', { skip
 
   test('it holds no compiler, no tests and no Node besides its own', () => {
     const app = path.join(image.root, 'opt/anki-sync-server');
-    for (const name of [
-      'node_modules/typescript',
-      'node_modules/.bin/node',
-      'node_modules/esbuild',
-      'src',
-      'test',
-      'packaging',
-    ]) {
+    for (const name of ['node_modules', 'src', 'test', 'scripts']) {
       assert.equal(existsSync(path.join(app, name)), false, name);
     }
-    assert.ok(existsSync(path.join(app, 'node_modules/fastify')));
+    assert.match(readFileSync(path.join(app, 'dist/licences.txt'), 'utf8'), /^fastify \d/m);
   });
 });
 

@@ -11,12 +11,15 @@ import { childrenOf, commandLineOf, Program, runToEnd } from './support/program.
 const packed = await PackedProject.pack();
 after(() => packed[Symbol.asyncDispose]());
 
-test('the package holds the compiled program, its types and its documents, and nothing of the workshop', async () => {
+test('the package holds the compiled program, its licences and its documents, and nothing of the workshop', async () => {
   const files = await packed.files();
   for (const file of [
     'bin/anki-sync-server.js',
     'dist/main.js',
-    'dist/main.d.ts',
+    'dist/collection-worker.js',
+    'dist/heavy-worker.js',
+    'dist/sqlite3.wasm',
+    'dist/licences.txt',
     'dist/sbom.cdx.json',
     'LICENSE',
     'README.md',
@@ -24,7 +27,7 @@ test('the package holds the compiled program, its types and its documents, and n
     assert.ok(files.includes(file), `${file} is missing`);
   }
   const allowed =
-    /^(?:dist\/.*(?<!\.test|\/testing\/.*)\.(?:js|d\.ts|cdx\.json)|docs\/[\w./-]+\.(?:md|png)|(?:monitoring|proxies|packaging\/(?:fail2ban|systemd))\/[\w./-]+|bin\/anki-sync-server\.js|[A-Z]+(?:\.ja)?(?:\.md)?|package\.json)$/;
+    /^(?:dist\/(?:[\w-]+\.js|licences\.txt|sbom\.cdx\.json|sqlite3\.wasm)|docs\/[\w./-]+\.(?:md|png)|(?:monitoring|proxies|packaging\/(?:fail2ban|systemd))\/[\w./-]+|bin\/(?:anki-sync-server|program-to-run)\.js|[A-Z]+(?:\.ja)?(?:\.md)?|package\.json)$/;
   assert.deepEqual(
     files.filter((file) => !allowed.test(file)),
     [],
