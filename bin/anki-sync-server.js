@@ -6,8 +6,9 @@ import { fileURLToPath } from 'node:url';
 import { setFlagsFromString } from 'node:v8';
 import { programToRun } from './program-to-run.js';
 
-/** Room for short-lived objects: the default grows with every large body and is never given back. */
-const semiSpace = '--max-semi-space-size=2';
+/** Short-lived objects get little room, which by default grows with every large body and is never given back; and what
+ * ran while somebody synced is collected when everybody has gone. */
+const memoryFlags = ['--max-semi-space-size=2', '--expose-gc'];
 
 /** Commands are short; only the server runs for months. */
 function isServer() {
@@ -25,7 +26,7 @@ function becomeServer(program) {
   process.removeAllListeners('warning');
   // Threads that share heaps of C memory leave fewer holes in it; in a single one they wait for each other.
   const env = { MALLOC_ARENA_MAX: '2', ...process.env };
-  const flags = new Set([semiSpace, ...process.execArgv]);
+  const flags = new Set([...memoryFlags, ...process.execArgv]);
   process.execve(process.execPath, [process.argv0, ...flags, fileURLToPath(program)], env);
 }
 

@@ -62,8 +62,8 @@ function seaConfig(work: string, output: string, executable: string): unknown {
     useSnapshot: false,
     // Compiled code would hold for one processor and one Node only, and saves little.
     useCodeCache: false,
-    // Short-lived objects get little room: the default grows with every large body and is never given back.
-    execArgv: ['--max-semi-space-size=2'],
+    // As in bin/anki-sync-server.js.
+    execArgv: ['--max-semi-space-size=2', '--expose-gc'],
     assets: {
       ...Object.fromEntries(threads.map((file) => [file, path.join(work, file)])),
       'sqlite3.wasm': wasmFile(),

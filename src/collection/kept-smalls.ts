@@ -1,5 +1,5 @@
 import type { Statements } from '../storage/exact-rows.ts';
-import { stampOf } from './kept-counts.ts';
+import { KeptFacts } from './kept-facts.ts';
 
 /** What a sync that changes no small object has to know of them: notetypes, decks, deck configs and tags. */
 export interface SmallObjects {
@@ -14,8 +14,8 @@ export interface SmallObjects {
 
 const SMALL_TABLES = ['decks', 'deck_config', 'tags', 'notetypes'] as const;
 
-const rememberedMax = 10_000;
-const remembered = new Map<string, { readonly stamp: string; readonly smalls: SmallObjects }>();
+/** Of collections, in the state in which a sync left them. */
+export const keptSmalls = new KeptFacts<SmallObjects>();
 
 /** Reads them from a connection that can read names. */
 export function readSmalls(sql: Statements): SmallObjects {
@@ -33,17 +33,8 @@ export function readSmalls(sql: Statements): SmallObjects {
   };
 }
 
-/** What was noted of the collection in the state that it has; see `loadCounts`. */
-export function loadSmalls(path: string, sql: Statements): SmallObjects | undefined {
-  const known = remembered.get(path);
-  return known !== undefined && known.stamp === stampOf(sql) ? known.smalls : undefined;
-}
-
 /** Notes them of a collection as committed; undefined forgets it. */
 export function rememberSmalls(path: string, sql: Statements, smalls: SmallObjects | undefined): void {
-  remembered.delete(path);
-  if (smalls === undefined) return;
-  remembered.set(path, { stamp: stampOf(sql), smalls });
-  const oldest = remembered.keys().next();
-  if (remembered.size > rememberedMax && oldest.done !== true) remembered.delete(oldest.value);
+  if (smalls === undefined) keptSmalls.forget(path);
+  else keptSmalls.keep(path, sql, smalls);
 }

@@ -5,7 +5,7 @@ import type { UserFolder } from '../user-folder.ts';
 import { CollectionFile, type Preparation } from './collection-file.ts';
 import { type CollectionSummary, readSummary } from './collection-summary.ts';
 import { loadCounts, type RowCounts, rememberCounts } from './kept-counts.ts';
-import { loadSmalls, rememberSmalls } from './kept-smalls.ts';
+import { keptSmalls, rememberSmalls } from './kept-smalls.ts';
 import type { CollectionFacts } from './stored-file.ts';
 import type { SyncEnded, SyncEnding, SyncTally } from './sync-ended.ts';
 import {
@@ -138,7 +138,7 @@ export class UserCollection implements Disposable {
     try {
       const counts = loadCounts(this.folder.collection, file.sql);
       this.#work = new SyncWork(file, session, counts, Math.floor(nowMs / 1000));
-      this.#work.knownSmalls = loadSmalls(this.folder.collection, file.sql);
+      this.#work.knownSmalls = keptSmalls.of(this.folder.collection, file.sql);
     } catch (error) {
       file.rollbackWork();
       throw error;

@@ -123,10 +123,9 @@ export class Safekeeping {
   /** Waits until nobody has synced for a moment: whoever syncs now needs the processor and the disk more. */
   async #quiet(): Promise<void> {
     const giveUpMs = performance.now() + quietWaitMsMax;
-    for (let waitMs = quietMs; waitMs > 0 && !this.#closed; ) {
+    const leftMs = (): number => Math.min(this.#lastChangeMs + quietMs, giveUpMs) - performance.now();
+    for (let waitMs = leftMs(); waitMs > 0 && !this.#closed; waitMs = leftMs()) {
       await sleep(Math.min(waitMs, closePollMs), undefined, { ref: false });
-      const nowMs = performance.now();
-      waitMs = Math.min(this.#lastChangeMs + quietMs, giveUpMs) - nowMs;
     }
     if (this.#closed) throw new Error('The server is stopping');
   }

@@ -2,6 +2,9 @@ import type { IndexedFile } from '../backup/compare-media.ts';
 import type { MediaRepaired } from '../backup/repair-media.ts';
 import type { TrashRestored, TrashWish } from '../backup/trashed-media.ts';
 import type { Preparation } from '../collection/collection-file.ts';
+import type { RowCounts } from '../collection/kept-counts.ts';
+import type { KeptEntries } from '../collection/kept-facts.ts';
+import type { SmallObjects } from '../collection/kept-smalls.ts';
 import type { CollectionFacts } from '../collection/stored-file.ts';
 import type { BegunDownload } from '../collection/user-collection.ts';
 import type { CheckedUpload } from '../protocol/full-upload.ts';
@@ -13,6 +16,14 @@ import type { UserFolder } from '../user-folder.ts';
 export interface CollectionWorkerData {
   /** Limit of an inflated body, bytes. */
   readonly inflatedBytesMax: number;
+  /** What the thread before it has learnt, if there was one. */
+  readonly knowledge?: Knowledge | undefined;
+}
+
+/** What a thread knows of the collections of its users, so that the next one need not read it again. */
+export interface Knowledge {
+  readonly counts: KeptEntries<RowCounts>;
+  readonly smalls: KeptEntries<SmallObjects>;
 }
 
 /** How much media a user has. */
@@ -92,6 +103,8 @@ export interface CollectionCalls {
   factsNow(folder: UserFolder): Promise<NeedsPreparation | Done<{ facts: CollectionFacts }>>;
   /** Answers at once, when the thread is not stuck: how much it has open. */
   ping(argument: undefined): Promise<OpenCounts>;
+  /** What the thread knows, when nothing is open so that it can end; else undefined. */
+  knowledgeIfIdle(argument: undefined): Promise<Knowledge | undefined>;
   /** Rolls back, closes everything, and tells whose file is left in working form. */
   closeAll(): Promise<{ needCheckIn: UserFolder[] }>;
 }

@@ -6,6 +6,8 @@ import { rescueStray } from '../backup/missing-collection.ts';
 import { repairMedia } from '../backup/repair-media.ts';
 import { restoreFile } from '../backup/restore.ts';
 import { restoreTrashed } from '../backup/trashed-media.ts';
+import { keptCounts } from '../collection/kept-counts.ts';
+import { keptSmalls } from '../collection/kept-smalls.ts';
 import { PreparationNeeded, UserCollection } from '../collection/user-collection.ts';
 import { causesOf, SyncError } from '../errors.ts';
 import { answerCollectionMessage } from '../protocol/answer.ts';
@@ -18,7 +20,9 @@ import { MediaHandle } from './media-handle.ts';
 import { OpenUsers } from './open-users.ts';
 import { serveCalls, tellMainThread, workerLog } from './serve-calls.ts';
 
-const { inflatedBytesMax } = workerData as CollectionWorkerData;
+const { inflatedBytesMax, knowledge } = workerData as CollectionWorkerData;
+keptCounts.takeOver(knowledge?.counts ?? []);
+keptSmalls.takeOver(knowledge?.smalls ?? []);
 const log = workerLog();
 const collections = new OpenUsers(
   (folder) => new UserCollection(folder, log, tellMainThread),
@@ -159,6 +163,10 @@ serveCalls<CollectionCalls>({
       mediaIndexes: media.all().filter(({ isOpen }) => isOpen).length,
       syncs: all.filter(({ hasSync }) => hasSync).length,
     };
+  },
+  async knowledgeIfIdle() {
+    if (collections.size + media.size > 0) return undefined;
+    return { counts: keptCounts.entries(), smalls: keptSmalls.entries() };
   },
   async closeAll() {
     const checkIns = collections.all().filter((collection) => collection.needsCheckIn);

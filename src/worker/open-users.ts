@@ -1,12 +1,12 @@
 import type { UserFolder } from '../user-folder.ts';
 
 /** A user's files are closed after this long without a message, milliseconds. */
-const idleMsMax = 30_000;
+const idleMsMax = 10_000;
 /**
  * So many users' files stay open in one thread, so that memory does not grow with the number of users: each takes about a
  * megabyte, also for a small collection.
  */
-const openMax = 12;
+const openMax = 6;
 /** Files that were used just now stay open beyond that number, milliseconds: many users may sync at the same time. */
 const freshMs = 250;
 
@@ -21,6 +21,7 @@ export class OpenUsers<Owned> {
   readonly #create: (folder: UserFolder) => Owned;
   readonly #isIdle: (owned: Owned) => boolean;
   readonly #close: (owned: Owned) => void | Promise<void>;
+  #closing = 0;
 
   constructor(
     create: (folder: UserFolder) => Owned,
@@ -44,6 +45,11 @@ export class OpenUsers<Owned> {
     return entry.owned;
   }
 
+  /** Users whose files are open, or being closed. */
+  get size(): number {
+    return this.#entries.size + this.#closing;
+  }
+
   /** All that are open. */
   all(): Owned[] {
     return [...this.#entries.values()].map((entry) => entry.owned);
@@ -55,8 +61,7 @@ export class OpenUsers<Owned> {
     for (const [key, entry] of this.#entries) {
       if (this.#entries.size < openMax || entry.lastUsedMs > staleMs) break;
       if (!this.#isIdle(entry.owned)) continue;
-      this.#entries.delete(key);
-      void this.#close(entry.owned);
+      this.#release(key, entry.owned);
     }
   }
 
@@ -67,10 +72,17 @@ export class OpenUsers<Owned> {
     for (const [key, entry] of this.#entries) {
       if (tooMany <= 0 && nowMs - entry.lastUsedMs < idleMsMax) break;
       if (!this.#isIdle(entry.owned)) continue;
-      this.#entries.delete(key);
-      void this.#close(entry.owned);
+      this.#release(key, entry.owned);
       tooMany -= 1;
     }
+  }
+
+  #release(key: string, owned: Owned): void {
+    this.#entries.delete(key);
+    this.#closing += 1;
+    void Promise.resolve(this.#close(owned)).finally(() => {
+      this.#closing -= 1;
+    });
   }
 
   /** Closes everything. */

@@ -18,14 +18,15 @@ interface PendingCall {
 /** In the main thread: one worker thread and the calls that it offers. The thread starts with the first call. */
 export class ThreadClient<Calls extends CallMap<Calls>> {
   readonly #script: WorkerScript;
-  readonly #workerData: unknown;
+  readonly #workerData: () => unknown;
   readonly #log: Log;
   readonly #tell: TellWorkEvent;
   readonly #pending = new Map<number, PendingCall>();
   #worker: Worker | undefined;
   #lastId = 0;
 
-  constructor(script: WorkerScript, workerData: unknown, log: Log, tell: TellWorkEvent = () => {}) {
+  /** `workerData` is asked for whenever the thread starts. */
+  constructor(script: WorkerScript, workerData: () => unknown, log: Log, tell: TellWorkEvent = () => {}) {
     this.#script = script;
     this.#workerData = workerData;
     this.#log = log;
@@ -66,15 +67,16 @@ export class ThreadClient<Calls extends CallMap<Calls>> {
   async stop(): Promise<void> {
     const worker = this.#worker;
     this.#worker = undefined;
-    await worker?.terminate();
+    // Before anything is awaited: the next call starts another thread.
     this.#failAll(new Error('The thread was stopped'));
+    await worker?.terminate();
   }
 
   #start(): Worker {
     if (this.#worker !== undefined) return this.#worker;
     const worker = new Worker(this.#script.script, {
       ...this.#script.options,
-      workerData: this.#workerData,
+      workerData: this.#workerData(),
       resourceLimits: { maxYoungGenerationSizeMb },
     });
     worker.on('message', (post: WorkerPost) => this.#receive(post));

@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Log } from '../log.ts';
-import type { CollectionCalls, CollectionWorkerData, OpenCounts } from './collection-calls.ts';
+import type { CollectionCalls, CollectionWorkerData, Knowledge, OpenCounts } from './collection-calls.ts';
 import type { HeavyCalls } from './heavy-worker.ts';
 import { ThreadClient } from './thread-client.ts';
 import type { TellWorkEvent } from './work-event.ts';
@@ -12,6 +12,8 @@ const collectionThreadsMax = 4;
 const collectionThreadsMin = 2;
 /** Threads for work on whole files at a time: bounded by the disk rather than by cores. */
 const heavyThreadsMax = 2;
+/** How often is looked for collection threads that have nothing open and may end, milliseconds. */
+const idleCheckMs = 5_000;
 /** A thread for heavy work ends after this long without any, milliseconds: its memory is worth more. */
 const heavyIdleMsMax = 10_000;
 
@@ -21,21 +23,30 @@ export class WorkerPool {
   readonly #heavyThreads: readonly ThreadClient<HeavyCalls>[];
   readonly #threadOfUser = new Map<string, ThreadClient<CollectionCalls>>();
   readonly #tell: TellWorkEvent;
+  /** What threads that have ended knew. */
+  readonly #knowledge = new Map<ThreadClient<CollectionCalls>, Knowledge>();
+  readonly #idleTimer: NodeJS.Timeout;
   #heavyTimer: NodeJS.Timeout | undefined;
 
   constructor(data: CollectionWorkerData, log: Log, tell: TellWorkEvent = () => {}) {
     this.#tell = tell;
     const threads = Math.min(Math.max(availableParallelism(), collectionThreadsMin), collectionThreadsMax);
     const script = workerScript(new URL('./collection-worker.ts', import.meta.url));
-    this.#collectionThreads = Array.from(
-      { length: threads },
-      () => new ThreadClient<CollectionCalls>(script, data, log, tell),
-    );
+    this.#collectionThreads = Array.from({ length: threads }, () => {
+      const thread: ThreadClient<CollectionCalls> = new ThreadClient(
+        script,
+        () => this.#dataFor(thread, data),
+        log,
+        tell,
+      );
+      return thread;
+    });
     const heavyScript = workerScript(new URL('./heavy-worker.ts', import.meta.url));
     this.#heavyThreads = Array.from(
       { length: heavyThreadsMax },
-      () => new ThreadClient<HeavyCalls>(heavyScript, data, log, tell),
+      () => new ThreadClient<HeavyCalls>(heavyScript, () => data, log, tell),
     );
+    this.#idleTimer = setInterval(() => void this.#endIdleThreads(), idleCheckMs).unref();
   }
 
   /** The thread that owns a user. */
@@ -93,8 +104,29 @@ export class WorkerPool {
 
   /** Ends all threads at once. */
   async stop(): Promise<void> {
+    clearInterval(this.#idleTimer);
     clearTimeout(this.#heavyTimer);
     await Promise.all([...this.#collectionThreads, ...this.#heavyThreads].map((thread) => thread.stop()));
+  }
+
+  #dataFor(thread: ThreadClient<CollectionCalls>, data: CollectionWorkerData): CollectionWorkerData {
+    const knowledge = this.#knowledge.get(thread);
+    this.#knowledge.delete(thread);
+    return { ...data, knowledge };
+  }
+
+  /** Gives the memory of threads back that nobody needs now; what they know goes to the next one. */
+  async #endIdleThreads(): Promise<void> {
+    for (const thread of this.runningCollectionThreads()) {
+      if (thread.pendingCalls > 0) continue;
+      const knowledge = await thread.call('knowledgeIfIdle', undefined).catch(() => undefined);
+      // Somebody may have come while it answered.
+      if (knowledge === undefined || thread.pendingCalls > 0) continue;
+      this.#knowledge.set(thread, knowledge);
+      await thread.stop();
+      // V8 collects when it needs room, which it does not when nobody is there: it would hold all that it had in the rush.
+      if (this.runningCollectionThreads().length === 0) globalThis.gc?.();
+    }
   }
 
   #stopHeavyWhenIdle(): void {
