@@ -1,4 +1,5 @@
 import type { CollectionFacts } from '../data/collections.ts';
+import { readDownload } from './downloaded.ts';
 import { type SyncClient, WrongAnswerError } from './sync-client.ts';
 
 /** Objects in one message, as clients send them. */
@@ -67,6 +68,16 @@ export class SyncDevice {
     this.#reviews += received.revlog + changes.revlog.length;
     this.usn = meta.usn + 1;
     return received;
+  }
+
+  /** Takes the collection of the server in place of its own. */
+  async download(): Promise<void> {
+    const { usn, notes, cards, reviews } = await readDownload((await this.client.fetch('sync/download')).body);
+    if (notes !== this.#facts.notes || cards !== this.#facts.cards) {
+      throw new WrongAnswerError(`A download holds ${notes} notes and ${cards} cards`);
+    }
+    this.usn = usn;
+    this.#reviews = reviews;
   }
 
   async #receive(): Promise<Received> {

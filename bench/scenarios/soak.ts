@@ -33,10 +33,7 @@ async function live(world: World, server: ServerProcess, user: number, made: Mad
       await media.upload(uploadBodies(files), files.length);
       await media.download(files);
       sent += 1;
-    } else {
-      await computer.client.fetch('sync/download');
-      computer.usn += 1; // A download raises it.
-    }
+    } else await computer.download();
     actions += 1;
     await sleep(random.next() * pauseMsMax);
   }
