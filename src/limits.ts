@@ -16,8 +16,15 @@ export const zstdWindowLogMax = 23;
 /** Deepest nesting of JSON that Anki's own parser reads (serde_json), counted from the outermost bracket. */
 export const jsonDepthMax = 127;
 
-/** Objects in one chunk before `done` is tested again. Same as the official server and all clients. */
+/** Objects in one portion of a chunk before `done` is tested again. A whole chunk of the official server and all clients. */
 export const chunkObjectsMax = 250;
+/**
+ * Portions in one chunk. Phones hold a chunk several times over while they read it; 2,000 objects are less than the 2,500
+ * that early releases of AnkiDroid sent at once.
+ */
+export const chunkPortionsMax = 8;
+/** A chunk gets no further portion when it holds this many bytes for each that it may have: 512 KiB at most. */
+export const chunkPortionBytes = 64 * KiB;
 
 /** Entries of one upload zip, and names in one `downloadFiles`. Same as the official server. */
 export const mediaFilesPerRequestMax = 25;

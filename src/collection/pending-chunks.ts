@@ -1,6 +1,7 @@
 import { chunkObjectsMax } from '../limits.ts';
 import type { SqlRow } from '../storage/exact-rows.ts';
-import type { PendingChunks } from './rows.ts';
+import { hasRoom, portionsOfNext } from './chunk-size.ts';
+import type { PendingChunks, PendingIds } from './rows.ts';
 import type { SyncWork } from './sync-work.ts';
 
 /** Rows for one chunk, in the column order of the wire. */
@@ -12,55 +13,94 @@ export interface ChunkRows {
   readonly notes: readonly SqlRow[];
 }
 
-const REVLOG_BY_ID = `
-  SELECT id, cid, usn, ease, CAST(ivl AS INTEGER), CAST(lastIvl AS INTEGER), factor, time, type
-  FROM revlog WHERE id IN (SELECT value FROM json_each(?))
-`;
-const CARDS_BY_ID = `
-  SELECT id, nid, did, ord, CAST(mod AS INTEGER), usn, type, queue, due, CAST(ivl AS INTEGER), factor, reps, lapses,
-    left, odue, odid, flags, data
-  FROM cards WHERE id IN (SELECT value FROM json_each(?))
-`;
-const NOTES_BY_ID = `
-  SELECT id, guid, mid, mod, usn, tags, flds FROM notes WHERE id IN (SELECT value FROM json_each(?))
-`;
+const KINDS = ['revlog', 'notes', 'cards'] as const;
+type Kind = (typeof KINDS)[number];
 
-/** The next chunk for the client of this sync. */
-export function nextChunk(work: SyncWork): ChunkRows {
-  work.session.pendingChunks ??= gatherIds(work);
-  const { taken, done } = takeIds(work.session.pendingChunks, chunkObjectsMax);
-  return {
-    done,
-    revlog: rowsById(work, REVLOG_BY_ID, taken.revlog),
-    cards: rowsById(work, CARDS_BY_ID, taken.cards),
-    notes: rowsById(work, NOTES_BY_ID, taken.notes),
-  };
+// In the order of the ids: the list is what is gone through, and each row is looked up. A row may have been deleted since
+// its id was gathered, by a late `applyGraves`.
+const ROWS_BY_ID: Readonly<Record<Kind, string>> = {
+  revlog: `
+    SELECT revlog.id, cid, usn, ease, CAST(ivl AS INTEGER), CAST(lastIvl AS INTEGER), factor, time, revlog.type
+    FROM json_each(?) AS wanted CROSS JOIN revlog ON revlog.id = wanted.value
+  `,
+  cards: `
+    SELECT cards.id, nid, did, ord, CAST(mod AS INTEGER), usn, cards.type, queue, due, CAST(ivl AS INTEGER), factor, reps,
+      lapses, left, odue, odid, flags, data
+    FROM json_each(?) AS wanted CROSS JOIN cards ON cards.id = wanted.value
+  `,
+  notes: `
+    SELECT notes.id, guid, mid, mod, usn, tags, flds
+    FROM json_each(?) AS wanted CROSS JOIN notes ON notes.id = wanted.value
+  `,
+};
+
+/** What a value takes in JSON besides the text in it, bytes; an estimate. */
+const valueBytes = 7;
+
+/** The next chunk for the client of this sync, which asks for it now: one portion, or more when there is much to send. */
+export function nextChunk(work: SyncWork, nowMs: number): ChunkRows {
+  const pending = pendingOf(work, nowMs);
+  const portions = portionsOfNext(pending.sent, nowMs);
+  const rows: Record<Kind, SqlRow[]> = { revlog: [], notes: [], cards: [] };
+  const held = { portions: 0, bytes: 0 };
+  let done = false;
+  while (!done && hasRoom(portions, held)) {
+    const portion = takeIds(pending.ids, chunkObjectsMax);
+    for (const kind of KINDS) {
+      const more = rowsById(work, kind, portion.taken[kind]);
+      rows[kind] = rows[kind].concat(more);
+      held.bytes += more.reduce((sum, row) => sum + bytesOf(row), 0);
+    }
+    held.portions += 1;
+    done = portion.done;
+  }
+  pending.sent = { count: pending.sent.count + 1, portions, askedMs: nowMs };
+  return { done, ...rows };
 }
 
 /**
  * Takes ids from the end of each list in turn, one review, one note, one card a round, until `objectsMax` are taken; it is
- * only tested between rounds, so a chunk can be two larger. A total that exactly uses up the budget is therefore not
+ * only tested between rounds, so a portion can be two larger. A total that exactly uses up the budget is therefore not
  * `done`, and an empty chunk follows, as with the official server.
  */
 export function takeIds(
-  pending: PendingChunks,
+  pending: PendingIds,
   objectsMax: number,
-): { taken: Record<keyof PendingChunks, bigint[]>; done: boolean } {
-  const taken = { revlog: [] as bigint[], notes: [] as bigint[], cards: [] as bigint[] };
+): { readonly taken: Readonly<Record<Kind, BigInt64Array>>; readonly done: boolean } {
+  const counts = { revlog: 0, notes: 0, cards: 0 };
   let budget = objectsMax;
-  while (budget > 0 && pending.revlog.length + pending.notes.length + pending.cards.length > 0) {
-    for (const kind of ['revlog', 'notes', 'cards'] as const) {
-      const id = pending[kind].at(-1);
-      if (id === undefined) continue;
-      pending[kind] = pending[kind].subarray(0, -1);
-      taken[kind].push(id);
+  for (let before = Number.NaN; budget > 0 && budget !== before; ) {
+    before = budget;
+    for (const kind of KINDS) {
+      if (counts[kind] === pending[kind].length) continue;
+      counts[kind] += 1;
       budget -= 1;
     }
   }
+  const { revlog, notes, cards } = counts;
+  const taken = {
+    revlog: takeLast(pending, 'revlog', revlog),
+    notes: takeLast(pending, 'notes', notes),
+    cards: takeLast(pending, 'cards', cards),
+  };
   return { taken, done: budget > 0 };
 }
 
-function gatherIds(work: SyncWork): PendingChunks {
+/** The last ones first. */
+function takeLast(pending: PendingIds, kind: Kind, count: number): BigInt64Array {
+  const ids = pending[kind];
+  const kept = ids.length - count;
+  pending[kind] = ids.subarray(0, kept);
+  return ids.subarray(kept).toReversed();
+}
+
+function pendingOf(work: SyncWork, nowMs: number): PendingChunks {
+  const { session } = work;
+  session.pendingChunks ??= { ids: gatherIds(work), sent: { count: 0, portions: 1, askedMs: nowMs } };
+  return session.pendingChunks;
+}
+
+function gatherIds(work: SyncWork): PendingIds {
   const since = work.session.clientUsn;
   const condition = since === -1 ? 'usn = ?' : 'usn >= ?';
   return {
@@ -70,9 +110,12 @@ function gatherIds(work: SyncWork): PendingChunks {
   };
 }
 
-function rowsById(work: SyncWork, sql: string, ids: readonly bigint[]): SqlRow[] {
-  if (ids.length === 0) return [];
-  const rows = new Map(work.plainSql.all(sql, `[${ids.join(',')}]`).map((row) => [String(row[0]), row]));
-  // A row may have been deleted since its id was gathered, by a late `applyGraves`.
-  return ids.map((id) => rows.get(String(id))).filter((row) => row !== undefined);
+function rowsById(work: SyncWork, kind: Kind, ids: BigInt64Array): SqlRow[] {
+  return ids.length === 0 ? [] : work.plainSql.all(ROWS_BY_ID[kind], `[${ids.join(',')}]`);
+}
+
+function bytesOf(row: SqlRow): number {
+  let bytes = 0;
+  for (const value of row) bytes += valueBytes + (typeof value === 'string' ? Buffer.byteLength(value) : 0);
+  return bytes;
 }

@@ -1,4 +1,5 @@
 import type { ExactInteger } from '../storage/exact-rows.ts';
+import type { SentChunks } from './chunk-size.ts';
 
 /** id (ms), cid, usn, ease, ivl, lastIvl, factor, time (ms), type: the columns of `revlog`, in order. */
 export type RevlogRow = readonly [
@@ -49,8 +50,14 @@ export interface NoteContent {
 }
 
 /** Ids of what the client has still to be sent, the next ones last. */
-export interface PendingChunks {
+export interface PendingIds {
   revlog: BigInt64Array;
   notes: BigInt64Array;
   cards: BigInt64Array;
+}
+
+/** What the client of a sync was sent and has still to be sent. */
+export interface PendingChunks {
+  readonly ids: PendingIds;
+  sent: SentChunks;
 }

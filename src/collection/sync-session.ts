@@ -16,7 +16,7 @@ export interface SyncSession {
   /** Time of its `meta`, or of `start` when that is not known, epoch milliseconds. */
   readonly beganMs: number;
   lastSeenMs: number;
-  /** Ids still to be sent; gathered by the first `chunk`. */
+  /** What is still to be sent; gathered by the first `chunk`. */
   pendingChunks: PendingChunks | undefined;
 }
 

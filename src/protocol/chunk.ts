@@ -7,8 +7,8 @@ import { inSync } from './handler.ts';
 /** `chunk`: the next reviews, cards and notes that the client has not seen. Empty lists are left out. */
 export const answerChunk = inSync(
   () => undefined,
-  (work) => {
-    const rows = nextChunk(work);
+  (work, _content, _collection, { nowMs }) => {
+    const rows = nextChunk(work, nowMs);
     const { revlog, cards, notes } = rows;
     countObjectsIn(work.tally.got, { reviews: revlog.length, cards: cards.length, notes: notes.length });
     const answer: Record<string, JsonValue> = { done: rows.done };

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { JsonFloat, type JsonObject, type JsonValue, stringifyJson } from '../collection/format/json.ts';
 import { SyncError, type SyncErrorCode } from '../errors.ts';
@@ -238,4 +239,88 @@ test('messages between start and finish need a session key; one that does not pa
     refusedWith('malformedRequest', /decks is not a list/),
   );
   session.send('chunk', {});
+});
+
+test('when there is much to fetch, chunks grow, and still hold every object once, the newest first', () => {
+  using session = new TestSession('rich.anki2');
+  const before = pullAll(session).revlog.length;
+  const count = 9_000;
+  const review = (at: number) => [1_900_000_000_000 + at, 1, 3, 3, 10, 0, 2500, 5000, 1];
+  push(session, { chunk: { revlog: Array.from({ length: count }, (_, at) => review(at)) } });
+  session.send('start', { minUsn: 0, lnewer: false });
+  const chunks: JsonObject[] = [];
+  do chunks.push(session.send('chunk', {}) as JsonObject);
+  while (chunks.at(-1)?.['done'] === false);
+  const sizes = chunks.map((chunk) =>
+    ['revlog', 'cards', 'notes'].map((kind) => (chunk[kind] as JsonValue[] | undefined)?.length ?? 0),
+  );
+  const totals = sizes.map((kinds) => kinds.reduce((sum, each) => sum + each));
+  assert.deepEqual(
+    totals.slice(0, 8).map((total) => Math.floor(total / 250)),
+    [1, 1, 1, 1, 2, 4, 8, 8],
+  );
+  assert.ok(Math.max(...totals) <= 8 * 252);
+  const ids = chunks.flatMap((chunk) => (chunk['revlog'] ?? []) as number[][]).map(([id]) => Number(id));
+  assert.equal(new Set(ids).size, count + before);
+  assert.deepEqual(
+    ids.slice(0, count),
+    Array.from({ length: count }, (_, at) => 1_900_000_000_000 + count - 1 - at),
+  );
+});
+
+test('long notes count by their bytes: a grown chunk of them ends early', () => {
+  using session = new TestSession('rich.anki2');
+  const { notes } = pullAll(session);
+  const [first] = notes as JsonValue[][];
+  assert.ok(first);
+  const long = String(first[6]).split('\x1f').fill('x'.repeat(2_000)).join('\x1f');
+  const made = Array.from({ length: 3_000 }, (_, at) =>
+    first
+      .with(0, 1_900_000_000_000 + at)
+      .with(1, `guid${at}`)
+      .with(4, 3)
+      .with(6, long),
+  );
+  push(session, { chunk: { notes: made } });
+  session.send('start', { minUsn: 0, lnewer: false });
+  const sizes: number[] = [];
+  for (let done = false; !done; ) {
+    const chunk = session.send('chunk', {}) as JsonObject;
+    sizes.push(stringifyJson(chunk).length);
+    done = chunk['done'] === true;
+  }
+  const portion = 252 * (long.length + 200);
+  assert.ok(Math.max(...sizes) <= 512 * 1024 + portion, `${Math.max(...sizes)} bytes in one chunk`);
+});
+
+test('cards and notes that are replaced are found by every index, also when a card moves to another note', () => {
+  using session = new TestSession('rich.anki2');
+  const { cards, notes } = pullAll(session) as Record<'cards' | 'notes', JsonValue[][]>;
+  const [first, second, third] = cards;
+  assert.ok(first && second && third && first[1] !== third[1]);
+  const [note] = notes;
+  assert.ok(note);
+  const soon = Math.floor(session.nowMs / 1000) + 60;
+  const moved = first.with(1, third[1] ?? 0).with(4, soon);
+  const studied = second.with(4, soon).with(8, 12_345).with(16, 3);
+  const edited = note.with(3, soon).with(1, 'new guid');
+  push(session, {
+    chunk: {
+      cards: [moved, studied, moved.with(8, 777)],
+      notes: [edited],
+    },
+  });
+  const after = pullAll(session);
+  const cardOf = (id: JsonValue | undefined) => (after.cards as JsonValue[][]).find((row) => row[0] === id);
+  assert.deepEqual(cardOf(first[0]), moved, 'the second version is as old as the first, which stays');
+  assert.deepEqual(cardOf(second[0]), studied);
+  assert.equal((after.notes as JsonValue[][]).find((row) => row[0] === note[0])?.[1], 'new guid');
+  session.collection.close();
+  using db = new DatabaseSync(session.collection.folder.collection, { readOnly: true });
+  for (const table of ['cards', 'notes', 'revlog']) {
+    assert.equal(db.prepare(`PRAGMA integrity_check(${table})`).get()?.['integrity_check'], 'ok');
+  }
+  const byNote = db.prepare('SELECT id FROM cards INDEXED BY ix_cards_nid WHERE nid = ? AND id = ?');
+  assert.notEqual(byNote.get(Number(third[1]), Number(first[0])), undefined);
+  assert.equal(byNote.get(Number(first[1]), Number(first[0])), undefined);
 });

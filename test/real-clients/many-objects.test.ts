@@ -28,4 +28,32 @@ describeScenarios('Many objects', import.meta.filename, ({ scenario }) => {
     assert.equal((await phone.findNotes('')).length, 1 + count / 2 + count / 10);
     await assertServerHolds(phone, await world.device('third'));
   });
+
+  scenario(
+    'what a device has missed for long comes in few messages, long notes among short ones',
+    {
+      notOfficial: 'all its chunks are small',
+    },
+    async (world) => {
+      const [phone, laptop] = await pairInSync(world);
+      const count = world.heavy ? 6000 : 1500;
+      const long = 'a long answer, with <b>tags</b> and “quotes” 漢字 '.repeat(400);
+      // The newest objects go first: the long ones are in the last messages, which hold the most.
+      await phone.addNotes(
+        Array.from({ length: count }, (_, n) => ({
+          fields: [`question ${n}`, n < 60 ? `${n} ${long}` : `answer ${n}`],
+        })),
+      );
+      assert.equal(await phone.outcome(), 'normal');
+      const proxy = await world.proxy();
+      await laptop.connect(proxy.url);
+      proxy.watch(() => 'pass');
+      assert.equal(await laptop.outcome(), 'normal');
+      const chunks = proxy.passed.filter((method) => method === 'sync/chunk').length;
+      assert.ok(chunks <= 6 + count / 500, `${chunks} messages for ${count} notes and as many cards`);
+      await syncAll([phone, laptop]);
+      await assertSameState([phone, laptop]);
+      await assertServerHolds(phone, await world.device('third'));
+    },
+  );
 });
