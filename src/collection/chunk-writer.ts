@@ -22,8 +22,30 @@ const PUT_NOTE = `
   INSERT OR REPLACE INTO notes (id, guid, mid, mod, usn, tags, flds, sfld, csum, flags, data)
   VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, '')
 `;
-const CARD_VERSIONS = 'SELECT id, CAST(mod AS INTEGER), usn FROM cards WHERE id IN (SELECT value FROM json_each(?))';
-const NOTE_VERSIONS = 'SELECT id, mod, usn FROM notes WHERE id IN (SELECT value FROM json_each(?))';
+
+// The same for a row that is here and keeps its parent, with the same values in the same order. A row that is replaced
+// loses and gains an entry in every index; so it keeps the one under its parent, and the cost is half.
+const RENEW_CARD = `
+  UPDATE OR REPLACE cards SET did = ?3, ord = ?4, mod = ?5, usn = ?6, type = ?7, queue = ?8, due = ?9, ivl = ?10,
+    factor = ?11, reps = ?12, lapses = ?13, left = ?14, odue = ?15, odid = ?16, flags = ?17, data = ?18
+  WHERE id = ?1 AND nid = ?2
+`;
+const RENEW_NOTE = `
+  UPDATE OR REPLACE notes SET guid = ?2, mod = ?4, usn = ?5, tags = ?6, flds = ?7, sfld = ?8, csum = ?9, flags = 0,
+    data = ''
+  WHERE id = ?1 AND mid = ?3
+`;
+
+const CARD_VERSIONS = `
+  SELECT id, CAST(mod AS INTEGER), usn, nid FROM cards WHERE id IN (SELECT value FROM json_each(?))
+`;
+const NOTE_VERSIONS = 'SELECT id, mod, usn, mid FROM notes WHERE id IN (SELECT value FROM json_each(?))';
+
+/** What is known of a stored row before it is replaced. */
+interface StoredRow extends StoredVersion {
+  /** The note of a card, the notetype of a note. */
+  readonly parentId: ExactInteger;
+}
 
 /** Adds reviews. A review never changes, so one that is here already stays. */
 export function mergeReviews(work: SyncWork, reviews: readonly RevlogRow[]): void {
@@ -42,13 +64,13 @@ export function mergeCards(work: SyncWork, cards: readonly CardRow[]): void {
     cards.map(([id]) => id),
   );
   for (const card of cards) {
-    const [id, , , , mtimeSecs, usn] = card;
+    const [id, noteId, , , mtimeSecs, usn] = card;
     const current = stored.get(id);
     if (!replacesStoredRow(current, mtimeSecs, work.session.clientUsn)) continue;
-    work.plainSql.run(PUT_CARD, ...card);
+    work.plainSql.run(current?.parentId === noteId ? RENEW_CARD : PUT_CARD, ...card);
     work.tally.sent.cards += 1;
     if (current === undefined) work.counts.cards += 1;
-    stored.set(id, { usn, mtimeSecs });
+    stored.set(id, { usn, mtimeSecs, parentId: noteId });
   }
 }
 
@@ -62,14 +84,14 @@ export function mergeNotes(work: SyncWork, notes: readonly NoteContent[]): void 
   for (const note of notes) {
     const current = stored.get(note.id);
     if (!replacesStoredRow(current, note.mtimeSecs, work.session.clientUsn)) continue;
-    putNote(work, note);
+    putNote(work, note, current?.parentId === note.notetypeId ? RENEW_NOTE : PUT_NOTE);
     work.tally.sent.notes += 1;
     if (current === undefined) work.counts.notes += 1;
-    stored.set(note.id, { usn: note.usn, mtimeSecs: note.mtimeSecs });
+    stored.set(note.id, { usn: note.usn, mtimeSecs: note.mtimeSecs, parentId: note.notetypeId });
   }
 }
 
-function putNote(work: SyncWork, note: NoteContent): void {
+function putNote(work: SyncWork, note: NoteContent, sql: string): void {
   const shape = notetypeShape(work, note.notetypeId);
   if (shape === undefined) {
     throw new SyncError(
@@ -85,7 +107,7 @@ function putNote(work: SyncWork, note: NoteContent): void {
   }
   const derived = deriveNoteColumns(fields, shape.sortField);
   work.plainSql.run(
-    PUT_NOTE,
+    sql,
     note.id,
     note.guid,
     note.notetypeId,
@@ -99,10 +121,13 @@ function putNote(work: SyncWork, note: NoteContent): void {
   );
 }
 
-function storedVersions(work: SyncWork, sql: string, ids: readonly ExactInteger[]): Map<ExactInteger, StoredVersion> {
+function storedVersions(work: SyncWork, sql: string, ids: readonly ExactInteger[]): Map<ExactInteger, StoredRow> {
   if (ids.length === 0) return new Map();
-  const rows = work.plainSql.all(sql, `[${ids.join(',')}]`);
-  return new Map(rows.map(([id, mtime, usn]) => [exact(id), { usn: Number(usn), mtimeSecs: exact(mtime) }]));
+  const stored = new Map<ExactInteger, StoredRow>();
+  for (const [id, mtime, usn, parentId] of work.plainSql.all(sql, `[${ids.join(',')}]`)) {
+    stored.set(exact(id), { usn: Number(usn), mtimeSecs: exact(mtime), parentId: exact(parentId) });
+  }
+  return stored;
 }
 
 function exact(value: unknown): ExactInteger {
