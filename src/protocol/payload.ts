@@ -1,13 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
-import { type JsonValue, parseJson } from '../collection/format/json.ts';
+import { type JsonValue, parseJsonBytes } from '../collection/format/json.ts';
 import { messageOf, SyncError } from '../errors.ts';
 import { jsonBytesMax, zstdWindowLogMax } from '../limits.ts';
 import { inflateZstd } from '../storage/zstd.ts';
 import { contentOfPlainFrame } from '../storage/zstd-plain.ts';
 import type { Payload } from './message.ts';
-
-const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /** The payload without its compression. Refuses more than `bytesMax` bytes as soon as they are passed. */
 export function openPayload(payload: Payload, bytesMax: number): Uint8Array {
@@ -28,7 +26,7 @@ export function openPayload(payload: Payload, bytesMax: number): Uint8Array {
 export function parseMessage(payload: Payload, bytesMax = jsonBytesMax): JsonValue {
   const bytes = openPayload(payload, Math.min(bytesMax, jsonBytesMax));
   try {
-    return parseJson(utf8.decode(bytes));
+    return parseJsonBytes(bytes);
   } catch (error) {
     throw new SyncError('malformedRequest', `Cannot read the message: ${messageOf(error)}`, { cause: error });
   }

@@ -119,6 +119,7 @@ test('numbers that no JSON can hold become null, half surrogate pairs the replac
     '[null,null,0.5,1.152921504606847e18]',
   );
   assert.equal(stringifyJson('a\ud800'), '"a\ufffd"');
+  assert.equal(stringifyJson([{ 'a\ud800': [1, 'b\udc00'] }]), '[{"a\ufffd":[1,"b\ufffd"]}]');
 });
 
 const leaf = fc.oneof(
