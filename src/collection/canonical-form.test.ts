@@ -7,6 +7,7 @@ import { test } from 'node:test';
 import {
   afterRollback,
   formOf,
+  overlookCollation,
   putBackCollation,
   takeOutCollation,
   toWorkingForm,
@@ -72,6 +73,33 @@ test('a sync reads and changes the name tables, and what it commits is canonical
       'full scans give tags in the order of the collation',
     );
     assert.throws(() => db.prepare('SELECT * FROM tags').all(), 'and the collation is in force again');
+  }
+});
+
+test('a connection that overlooks the collation reads names in all that follows, and the file stays canonical', () => {
+  for (const fixture of SCHEMA_18) {
+    using copy = new OpenCopy(fixture);
+    const { db } = copy;
+    const before = copy.texts();
+    db.exec('BEGIN IMMEDIATE');
+    overlookCollation(db);
+    const tags = db.prepare('SELECT tag FROM tags').all().length;
+    db.exec('UPDATE tags SET usn = 7; UPDATE decks SET usn = 7; COMMIT');
+    assert.deepEqual(copy.texts(), before, fixture);
+    assert.equal(formOf(db), 'canonical');
+    for (const end of ['COMMIT', 'ROLLBACK']) {
+      db.exec('BEGIN IMMEDIATE; UPDATE tags SET usn = 8; UPDATE notes SET usn = 8');
+      assert.equal(db.prepare('SELECT tag FROM tags').all().length, tags);
+      db.exec(end);
+    }
+    db.exec('BEGIN IMMEDIATE');
+    takeOutCollation(db);
+    toWorkingForm(db);
+    assert.deepEqual(db.prepare('PRAGMA integrity_check(decks)').all().map(Object.values), [['ok']]);
+    db.exec('ROLLBACK');
+    afterRollback(db);
+    assert.deepEqual(copy.texts(), before, fixture);
+    assert.throws(() => db.prepare('SELECT tag FROM tags').all(), 'and the collation is in force again');
   }
 });
 

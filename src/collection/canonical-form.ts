@@ -9,7 +9,9 @@ import type { DatabaseSync } from 'node:sqlite';
  * *Working* is the same file without the clause in the declarations and with those b-trees sorted by bytes (BINARY):
  * ordinary SQL works on every table, but an Anki client must not get the file before it was checked in.
  *
- * A third state exists only inside a transaction: clause taken out, b-trees still in `unicase` order. There
+ * In a third state, which no file is left in, the clause is out and the b-trees are still in `unicase` order: inside a
+ * transaction (`takeOutCollation`), or in the eyes of one connection while the file stays canonical (`overlookCollation`).
+ * There
  * - full scans are right and give the rows of `tags` in `unicase` order;
  * - look-ups and `ORDER BY` on a name column lie: write `+name = ?`, or read everything and compare in TypeScript;
  * - rows may be updated and deleted as long as no name column changes. Decks and notetypes are found by `id`, fields and
@@ -101,6 +103,16 @@ export function unusableIndexes(db: DatabaseSync): string[] {
   return readTexts(db, UNUSABLE_INDEXES).map(({ name }) => name);
 }
 
+/**
+ * The same for this connection alone, as long as it lives and until `afterRollback`: the file keeps its declarations, so a
+ * commit leaves it canonical. SQLite reads the declarations again only when the schema cookie changes, which nothing but
+ * an index or table made or dropped does. Needs the transaction that the names are first read in.
+ */
+export function overlookCollation(db: DatabaseSync): void {
+  const originals = takeOutCollation(db);
+  writeDeclarations(db, originals, 'OFF');
+}
+
 /** Puts the declarations back as they were, before COMMIT. Rows must have been treated as `CollectionForm` says. */
 export function putBackCollation(db: DatabaseSync, originals: readonly SchemaText[]): void {
   writeDeclarations(db, originals);
@@ -166,7 +178,12 @@ export function quoteName(name: string): string {
   return `"${name.replaceAll('"', '""')}"`;
 }
 
-function writeDeclarations(db: DatabaseSync, texts: readonly SchemaText[]): void {
+/** `RESET` makes this connection read the declarations again, `OFF` does not. The schema cookie stays as it was. */
+function writeDeclarations(
+  db: DatabaseSync,
+  texts: readonly SchemaText[],
+  afterwards: 'RESET' | 'OFF' = 'RESET',
+): void {
   db.enableDefensive(false); // Node's default forbids this; nothing else gets the freedom.
   try {
     db.exec('PRAGMA writable_schema=ON');
@@ -174,8 +191,7 @@ function writeDeclarations(db: DatabaseSync, texts: readonly SchemaText[]): void
     update.setReadBigInts(true); // Its result repeats the last row id of the connection, which may be beyond 2^53.
     for (const { name, sql } of texts) update.run({ name, sql });
   } finally {
-    // Ends the permission and makes this connection read the declarations again; the schema cookie stays as it was.
-    db.exec('PRAGMA writable_schema=RESET');
+    db.exec(`PRAGMA writable_schema=${afterwards}`); // Either ends the permission.
     db.enableDefensive(true);
   }
 }

@@ -7,9 +7,8 @@ import { DamagedFileError } from '../storage/sqlite-damage.ts';
 import {
   afterRollback,
   formOf,
-  putBackCollation,
+  overlookCollation,
   quoteName,
-  type SchemaText,
   takeOutCollation,
   toWorkingForm,
 } from './canonical-form.ts';
@@ -41,9 +40,10 @@ export class CollectionFile implements Disposable {
   readonly sql: Statements;
   readonly #db: DatabaseSync;
   readonly #path: string;
-  #taken: SchemaText[] | undefined;
   readonly #identity: FileIdentity;
   #working = false;
+  /** This connection reads the declarations without the collation, whatever the file says. */
+  #overlooks = false;
   #inWork = false;
   #namesChanged = false;
 
@@ -103,28 +103,26 @@ export class CollectionFile implements Disposable {
   }
 
   /**
-   * From here on the tables that bear names can be read, by full scans. Not done before it is needed: SQLite then reads all
-   * declarations again, and prepares all statements again, twice.
+   * From here on the tables that bear names can be read, by full scans; once for each connection. Not done before it is
+   * needed: SQLite then reads all declarations again, and prepares all statements again.
    */
   readNames(): void {
-    if (!this.#inWork || this.#working || this.#namesChanged || this.#taken !== undefined) return;
-    this.#taken = takeOutCollation(this.#db);
+    if (!this.#inWork || this.#working || this.#namesChanged || this.#overlooks) return;
+    overlookCollation(this.#db);
+    this.#overlooks = true;
   }
 
   /** From here on names can be written; the commit leaves the file in working form. */
   changeNames(): void {
-    this.readNames();
-    if (this.#taken === undefined) return;
+    if (!this.#inWork || this.#working || this.#namesChanged) return;
+    takeOutCollation(this.#db);
     toWorkingForm(this.#db);
-    this.#taken = undefined;
     this.#namesChanged = true;
   }
 
   /** Commits all that was done since `beginWork`, durably. */
   commitWork(): void {
-    if (this.#taken !== undefined) putBackCollation(this.#db, this.#taken);
     this.#db.exec('COMMIT');
-    this.#taken = undefined;
     this.#working ||= this.#namesChanged;
     this.#inWork = false;
   }
@@ -133,7 +131,7 @@ export class CollectionFile implements Disposable {
   rollbackWork(): void {
     if (!this.#inWork) return;
     this.#inWork = false;
-    this.#taken = undefined;
+    this.#overlooks = false;
     if (this.#db.isTransaction) this.#db.exec('ROLLBACK');
     afterRollback(this.#db);
   }
