@@ -37,9 +37,11 @@ const RENEW_NOTE = `
 `;
 
 const CARD_VERSIONS = `
-  SELECT id, CAST(mod AS INTEGER), usn, nid FROM cards WHERE id IN (SELECT value FROM json_each(?))
+  SELECT cards.id, CAST(mod AS INTEGER), usn, nid FROM json_each(?) AS wanted CROSS JOIN cards ON cards.id = wanted.value
 `;
-const NOTE_VERSIONS = 'SELECT id, mod, usn, mid FROM notes WHERE id IN (SELECT value FROM json_each(?))';
+const NOTE_VERSIONS = `
+  SELECT notes.id, mod, usn, mid FROM json_each(?) AS wanted CROSS JOIN notes ON notes.id = wanted.value
+`;
 
 /** What is known of a stored row before it is replaced. */
 interface StoredRow extends StoredVersion {

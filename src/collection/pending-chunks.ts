@@ -1,6 +1,7 @@
 import { chunkObjectsMax } from '../limits.ts';
-import type { SqlRow } from '../storage/exact-rows.ts';
+import type { ExactInteger, SqlRow } from '../storage/exact-rows.ts';
 import { hasRoom, portionsOfNext } from './chunk-size.ts';
+import { parseJson } from './format/json.ts';
 import type { PendingChunks, PendingIds } from './rows.ts';
 import type { SyncWork } from './sync-work.ts';
 
@@ -66,7 +67,7 @@ export function nextChunk(work: SyncWork, nowMs: number): ChunkRows {
 export function takeIds(
   pending: PendingIds,
   objectsMax: number,
-): { readonly taken: Readonly<Record<Kind, BigInt64Array>>; readonly done: boolean } {
+): { readonly taken: Readonly<Record<Kind, readonly ExactInteger[]>>; readonly done: boolean } {
   const counts = { revlog: 0, notes: 0, cards: 0 };
   let budget = objectsMax;
   for (let before = Number.NaN; budget > 0 && budget !== before; ) {
@@ -87,11 +88,8 @@ export function takeIds(
 }
 
 /** The last ones first. */
-function takeLast(pending: PendingIds, kind: Kind, count: number): BigInt64Array {
-  const ids = pending[kind];
-  const kept = ids.length - count;
-  pending[kind] = ids.subarray(0, kept);
-  return ids.subarray(kept).toReversed();
+function takeLast(pending: PendingIds, kind: Kind, count: number): ExactInteger[] {
+  return pending[kind].splice(pending[kind].length - count).reverse();
 }
 
 function pendingOf(work: SyncWork, nowMs: number): PendingChunks {
@@ -101,16 +99,18 @@ function pendingOf(work: SyncWork, nowMs: number): PendingChunks {
 }
 
 function gatherIds(work: SyncWork): PendingIds {
-  const since = work.session.clientUsn;
-  const condition = since === -1 ? 'usn = ?' : 'usn >= ?';
-  return {
-    revlog: work.plainSql.integers(`SELECT id FROM revlog WHERE ${condition} ORDER BY usn, id`, since),
-    notes: work.plainSql.integers(`SELECT id FROM notes WHERE ${condition} ORDER BY usn, id`, since),
-    cards: work.plainSql.integers(`SELECT id FROM cards WHERE ${condition} ORDER BY usn, id`, since),
-  };
+  return { revlog: idsOf(work, 'revlog'), notes: idsOf(work, 'notes'), cards: idsOf(work, 'cards') };
 }
 
-function rowsById(work: SyncWork, kind: Kind, ids: BigInt64Array): SqlRow[] {
+/** In the order of usn and id, in which the index over the usn holds them: a list for each usn, as one text. */
+function idsOf(work: SyncWork, table: Kind): ExactInteger[] {
+  const since = work.session.clientUsn;
+  const condition = since === -1 ? 'usn = ?' : 'usn >= ?';
+  const sql = `SELECT json_group_array(id) FROM ${table} WHERE ${condition} GROUP BY usn ORDER BY usn`;
+  return work.plainSql.all(sql, since).flatMap(([list]) => parseJson(String(list)) as ExactInteger[]);
+}
+
+function rowsById(work: SyncWork, kind: Kind, ids: readonly ExactInteger[]): SqlRow[] {
   return ids.length === 0 ? [] : work.plainSql.all(ROWS_BY_ID[kind], `[${ids.join(',')}]`);
 }
 

@@ -49,11 +49,11 @@ export interface NoteContent {
   readonly fields: string;
 }
 
-/** Ids of what the client has still to be sent, the next ones last. */
+/** Ids of what the client has still to be sent, the next ones last. Millions of them take eight bytes each. */
 export interface PendingIds {
-  revlog: BigInt64Array;
-  notes: BigInt64Array;
-  cards: BigInt64Array;
+  readonly revlog: ExactInteger[];
+  readonly notes: ExactInteger[];
+  readonly cards: ExactInteger[];
 }
 
 /** What the client of a sync was sent and has still to be sent. */

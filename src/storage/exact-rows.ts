@@ -24,7 +24,8 @@ export function toExactInteger(value: bigint): ExactInteger {
  */
 export class Statements {
   readonly #db: DatabaseSync;
-  readonly #prepared = new Map<string, StatementSync>();
+  readonly #queries = new Map<string, StatementSync>();
+  readonly #changes = new Map<string, StatementSync>();
 
   constructor(db: DatabaseSync) {
     this.#db = db;
@@ -32,15 +33,12 @@ export class Statements {
 
   /** Runs a change; returns the number of rows that changed. */
   run(sql: string, ...values: SQLInputValue[]): number {
-    const statement = this.#prepare(sql);
-    // The result names the last row id too, and a big one would be refused after the row was written.
-    statement.setReadBigInts(true);
-    return Number(statement.run(...values).changes);
+    return Number(this.#change(sql).run(...values).changes);
   }
 
   /** All rows of a query. */
   all(sql: string, ...values: SQLInputValue[]): SqlRow[] {
-    const statement = this.#prepare(sql);
+    const statement = this.#query(sql);
     if (!bigRowStatements.has(statement)) {
       try {
         return statement.all(...values) as unknown as SqlRow[];
@@ -66,30 +64,23 @@ export class Statements {
     return value;
   }
 
-  /** First column of all rows, 64-bit integers, in a flat list of eight bytes each: for id lists of millions. */
-  integers(sql: string, ...values: SQLInputValue[]): BigInt64Array {
-    const statement = this.#db.prepare(sql);
-    statement.setReadBigInts(true);
-    statement.setReturnArrays(true);
-    let list = new BigInt64Array(256);
-    let length = 0;
-    for (const row of statement.iterate(...values) as Iterable<unknown>) {
-      if (length === list.length) {
-        const longer = new BigInt64Array(length * 2);
-        longer.set(list);
-        list = longer;
-      }
-      list[length++] = (row as [bigint])[0];
+  #change(sql: string): StatementSync {
+    let statement = this.#changes.get(sql);
+    if (statement === undefined) {
+      statement = this.#db.prepare(sql);
+      // The result names the last row id too, and a big one would be refused after the row was written.
+      statement.setReadBigInts(true);
+      this.#changes.set(sql, statement);
     }
-    return list.subarray(0, length);
+    return statement;
   }
 
-  #prepare(sql: string): StatementSync {
-    let statement = this.#prepared.get(sql);
+  #query(sql: string): StatementSync {
+    let statement = this.#queries.get(sql);
     if (statement === undefined) {
       statement = this.#db.prepare(sql);
       statement.setReturnArrays(true);
-      this.#prepared.set(sql, statement);
+      this.#queries.set(sql, statement);
     }
     return statement;
   }
