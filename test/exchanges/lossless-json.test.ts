@@ -44,11 +44,10 @@ test('a difference is found exactly where two values are not equal', () => {
   );
 });
 
-/** With keys in one order, so that equal values have equal texts. */
+/** With keys in one order, so that equal values have equal texts, and others, such as `{}` and `[]`, have not. */
 function sorted(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(sorted);
   if (typeof value !== 'object' || value === null || 'rawJSON' in value) return value;
-  return Object.entries(value)
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([key, inner]) => [key, sorted(inner)]);
+  const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
+  return { entries: entries.map(([key, inner]) => [key, sorted(inner)]) };
 }
