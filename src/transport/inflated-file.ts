@@ -1,17 +1,21 @@
-import { createWriteStream } from 'node:fs';
-import { rm } from 'node:fs/promises';
-import { PassThrough, Transform, type TransformCallback } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
+import { open, rm } from 'node:fs/promises';
+import { PassThrough, type Transform } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { messageOf, SyncError } from '../errors.ts';
-import { KiB, zstdWindowLogMax } from '../limits.ts';
+import { KiB, MiB, zstdWindowLogMax } from '../limits.ts';
 import type { Payload } from '../protocol/message.ts';
 import { createZstdInflater } from '../storage/zstd.ts';
 import { BlockCutter } from './body-reader.ts';
 import { streamPieceBytes } from './http-limits.ts';
+import { giveBack } from './piece-memory.ts';
 
 /** Each block costs a trip to the thread pool. */
 const inputBlockBytes = 64 * KiB;
+/**
+ * After so many bytes the disk begins to take them. All at the end would hold up the answer, and, on file systems with one
+ * journal, everybody else's commits.
+ */
+const flushStepBytes = 8 * MiB;
 
 export type Coding = (Payload & { kind: 'bytes' })['coding'];
 
@@ -31,17 +35,20 @@ export class InflatedFile implements AsyncDisposable {
   readonly path: string;
   readonly #input: Transform;
   readonly #cutter = new BlockCutter(inputBlockBytes);
-  readonly #counter: ByteCounter;
+  /** The decompressor has no use for a block that it has read. */
+  readonly #givesBlocksBack: boolean;
+  readonly #bytesMax: number;
   readonly #written: Promise<void>;
+  #byteLength = 0;
   #isFinished = false;
 
   /** `path` does not exist yet, its folder does. */
   constructor(path: string, coding: Coding, bytesMax: number) {
     this.path = path;
     this.#input = decompressor(coding);
-    this.#counter = new ByteCounter(bytesMax);
-    const output = createWriteStream(path, { flags: 'wx', highWaterMark: streamPieceBytes });
-    this.#written = pipeline(this.#input, this.#counter, output).catch((error) => {
+    this.#givesBlocksBack = coding !== 'identity';
+    this.#bytesMax = bytesMax;
+    this.#written = this.#write().catch((error) => {
       throw asRefusal(error);
     });
     this.#written.catch(() => {}); // Heard through `failure`, `take` or `finish`.
@@ -54,10 +61,14 @@ export class InflatedFile implements AsyncDisposable {
     return failure;
   }
 
-  /** Takes compressed bytes. A promise asks to wait with the next ones; after a failure it stays open, see `failure`. */
+  /**
+   * Takes compressed bytes, which the caller has no use for afterwards. A promise asks to wait with the next ones; after a
+   * failure it stays open, see `failure`.
+   */
   take(piece: Uint8Array): undefined | Promise<void> {
     let isFull = false;
-    for (const block of this.#cutter.cut(piece)) if (!this.#input.destroyed) isFull = !this.#input.write(block);
+    for (const block of this.#cutter.cut(piece)) if (!this.#input.destroyed) isFull = !this.#decompress(block);
+    giveBack(piece);
     return isFull ? new Promise((resolve) => this.#input.once('drain', resolve)) : undefined;
   }
 
@@ -66,7 +77,7 @@ export class InflatedFile implements AsyncDisposable {
     if (!this.#input.destroyed) this.#input.end(this.#cutter.rest());
     await this.#written;
     this.#isFinished = true;
-    return this.#counter.byteLength;
+    return this.#byteLength;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -74,6 +85,37 @@ export class InflatedFile implements AsyncDisposable {
     this.#input.destroy();
     await this.#written.catch(() => {});
     await rm(this.path, { force: true });
+  }
+
+  #decompress(block: Buffer): boolean {
+    if (!this.#givesBlocksBack) return this.#input.write(block);
+    return this.#input.write(block, (error) => {
+      if (!error) giveBack(block);
+    });
+  }
+
+  async #write(): Promise<void> {
+    let syncing = Promise.resolve();
+    try {
+      await using file = await open(this.path, 'wx');
+      let unsyncedBytes = 0;
+      for await (const piece of this.#input as AsyncIterable<Buffer>) {
+        this.#byteLength += piece.length;
+        unsyncedBytes += piece.length;
+        if (this.#byteLength > this.#bytesMax) throw new InflatedTooLargeError(this.#bytesMax);
+        await file.appendFile(piece);
+        giveBack(piece);
+        if (unsyncedBytes < flushStepBytes) continue;
+        await syncing;
+        syncing = file.datasync();
+        syncing.catch(() => {}); // Heard with the next step, or below.
+        unsyncedBytes = 0;
+      }
+      await syncing;
+    } catch (error) {
+      this.#input.destroy();
+      throw error;
+    }
   }
 }
 
@@ -87,22 +129,6 @@ function decompressor(coding: Coding): Transform {
       return new PassThrough({ highWaterMark: streamPieceBytes });
     default:
       return coding satisfies never;
-  }
-}
-
-class ByteCounter extends Transform {
-  byteLength = 0;
-  readonly #bytesMax: number;
-
-  constructor(bytesMax: number) {
-    super({ highWaterMark: streamPieceBytes });
-    this.#bytesMax = bytesMax;
-  }
-
-  override _transform(piece: Buffer, _encoding: BufferEncoding, done: TransformCallback): void {
-    this.byteLength += piece.length;
-    if (this.byteLength > this.#bytesMax) done(new InflatedTooLargeError(this.#bytesMax));
-    else done(null, piece);
   }
 }
 

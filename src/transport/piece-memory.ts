@@ -1,0 +1,15 @@
+import { isMarkedAsUntransferable } from 'node:worker_threads';
+
+/**
+ * Frees the memory of a piece of a stream that nobody needs any more, now and not when garbage is collected. V8 counts what
+ * lies in buffers as garbage to come: while a file of a hundred megabytes passes through in pieces of their own, it would
+ * collect two dozen times, which stops the thread for some milliseconds each time, and hold many pieces all the while.
+ *
+ * Streams cut several pieces from one buffer, in order; the memory goes with the last of them. The pool from which Node cuts
+ * small buffers stays, as it is marked.
+ */
+export function giveBack(piece: Uint8Array): void {
+  const { buffer, byteOffset, byteLength } = piece;
+  if (!(buffer instanceof ArrayBuffer) || buffer.detached || byteOffset + byteLength < buffer.byteLength) return;
+  if (!isMarkedAsUntransferable(buffer)) buffer.transfer(0);
+}
