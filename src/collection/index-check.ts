@@ -1,8 +1,6 @@
 import type { SqlRow, Statements } from '../storage/exact-rows.ts';
 import { quoteName } from './canonical-form.ts';
-
-/** Tables that grow with what is studied. */
-const BIG_TABLES = ['cards', 'notes', 'revlog'];
+import { BIG_TABLES } from './shared-index-check.ts';
 
 /** Their columns that hold integers and that Anki, or an add-on, makes indexes over. */
 const INTEGER_COLUMNS = [

@@ -7,6 +7,7 @@ import { assertRestorable, quoteName, takeOutCollation, unusableIndexes } from '
 import { type Column, shapeProblem } from './collection-shape.ts';
 import { downgradeToSchema11 } from './format/downgrade.ts';
 import { indexProblem } from './index-check.ts';
+import type { SharedIndexCheck } from './shared-index-check.ts';
 import { Refusal } from './upload-refusal.ts';
 
 /** What is known of a file that passed all checks that SQLite here can make. */
@@ -57,30 +58,32 @@ const NAMES = `
 
 /**
  * Checks an uploaded file natively, in one transaction that is rolled back: the file stays as it is, byte for byte. Not
- * checked are the tables that use the collation. Throws a `Refusal`, a `FormatError` or an error of SQLite for a file
- * that is no good; see `refusalOf`.
+ * checked are the tables that use the collation. Another thread may help with the indexes. Throws a `Refusal`, a
+ * `FormatError` or an error of SQLite for a file that is no good; see `refusalOf`.
  */
-export function inspectUpload(file: string): Inspection {
+export function inspectUpload(file: string, shared?: SharedIndexCheck): Inspection {
   // No value of an honest file is larger than the file; what code in a hostile one makes could be.
   const length = Math.max(computedBytesMin, statSync(file).size);
   const db = new DatabaseSync(file, { enableForeignKeyConstraints: false, limits: { length } });
   try {
-    // Exclusive, so that a file in WAL mode gets no -shm beside it. Its own functions and checks are not trusted.
+    // Exclusive, so that a file in WAL mode gets no -shm beside it. Its own functions and checks are not trusted. The few
+    // pages that are changed stay in memory, because the thread that helps reads the file.
     db.exec(`
       PRAGMA locking_mode=EXCLUSIVE;
       PRAGMA trusted_schema=OFF;
       PRAGMA cell_size_check=ON;
       PRAGMA temp_store=MEMORY;
       PRAGMA cache_size=-${cacheKiB};
+      PRAGMA cache_spill=OFF;
     `);
     db.exec('BEGIN IMMEDIATE');
-    return inspectInTransaction(db);
+    return inspectInTransaction(db, shared);
   } finally {
     db.close();
   }
 }
 
-function inspectInTransaction(db: DatabaseSync): Inspection {
+function inspectInTransaction(db: DatabaseSync, shared: SharedIndexCheck | undefined): Inspection {
   const statements = new Statements(db);
   checkOwnTables(statements);
   const toDrop = findCode(statements);
@@ -90,7 +93,8 @@ function inspectInTransaction(db: DatabaseSync): Inspection {
   const unicaseTables = statements.all(UNICASE_USERS).map(([name]) => String(name));
   takeOutCollation(db);
   assertRestorable(db);
-  checkIntegrity(db, statements, unicaseTables);
+  checkIntegrity(db, statements, unicaseTables, shared);
+  db.exec('PRAGMA cache_spill=ON');
   if (version === 18) checkObjects(db, statements);
   return {
     version,
@@ -163,15 +167,27 @@ function columnsOf(db: DatabaseSync, table: string): Column[] {
  * SQLite's own check of everything but the given tables. Without them there is nothing left that needs the collation;
  * dropping them costs next to nothing and counts their pages as free, so that a page used twice is still noticed.
  */
-function checkIntegrity(db: DatabaseSync, statements: Statements, unicaseTables: readonly string[]): void {
+function checkIntegrity(
+  db: DatabaseSync,
+  statements: Statements,
+  unicaseTables: readonly string[],
+  shared: SharedIndexCheck | undefined,
+): void {
   db.exec('SAVEPOINT all_tables');
   for (const name of unicaseTables) db.exec(`DROP TABLE ${quoteName(name)}`);
   expectOk(statements, 'PRAGMA quick_check(1)');
-  for (const [name] of statements.all(OTHER_TABLES)) {
-    const problem = indexProblem(statements, String(name));
-    if (problem !== undefined) throw new Refusal(`integrity check: ${problem}`);
+  const elsewhere: string[] = [];
+  for (const name of statements.all(OTHER_TABLES).map(([table]) => String(table))) {
+    if (shared?.take(name) === false) elsewhere.push(name);
+    else checkIndexes(statements, name);
   }
+  for (const name of elsewhere) if (shared?.isSound(name) !== true) checkIndexes(statements, name);
   db.exec('ROLLBACK TO all_tables; RELEASE all_tables');
+}
+
+function checkIndexes(statements: Statements, table: string): void {
+  const problem = indexProblem(statements, table);
+  if (problem !== undefined) throw new Refusal(`integrity check: ${problem}`);
 }
 
 /** Every small object must be one that Anki can read: a conversion for old clients, as it would be made one day. */

@@ -3,6 +3,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import { assertReadable, findingOf } from '../storage/sqlite-damage.ts';
 import { putBackCollation, quoteName, takeOutCollation } from './canonical-form.ts';
 import { checkIn } from './check-in.ts';
+import type { SharedIndexCheck } from './shared-index-check.ts';
 import { changeDurably, upgradeFile } from './upgrade-file.ts';
 import { type Inspection, inspectUpload, SYNCED_TABLES } from './upload-inspection.ts';
 import { Refusal, refusalOf } from './upload-refusal.ts';
@@ -33,17 +34,17 @@ const headerBytes = 100;
  * Measured for 470 MB: 2 s, of which the integrity check takes 1.4, and 60 MB of memory whatever the size. A refused file
  * is of no further use. Rejects only for faults of the server.
  */
-export async function prepareUpload(file: string): Promise<UploadVerdict> {
-  const verdict = await lookAt(file);
+export async function prepareUpload(file: string, shared?: SharedIndexCheck): Promise<UploadVerdict> {
+  const verdict = await lookAt(file, shared);
   if (verdict.kind === 'accepted') return verdict;
   assertReadable(file);
   return lookAt(file);
 }
 
-async function lookAt(file: string): Promise<UploadVerdict> {
+async function lookAt(file: string, shared?: SharedIndexCheck): Promise<UploadVerdict> {
   try {
     checkHeader(file);
-    const inspection = inspectUpload(file);
+    const inspection = inspectUpload(file, shared);
     await checkUnicaseTables(file, inspection.unicaseTables);
     await makeReady(file, inspection);
     const { counts, mtimeMs, toDrop } = inspection;

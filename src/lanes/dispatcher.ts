@@ -5,6 +5,8 @@ import type { UserFolder } from '../user-folder.ts';
 export interface Dispatcher {
   /** Runs the message in the user's lane. Throws `SyncError` for refusals. */
   dispatch(message: Message): Promise<Answer>;
+  /** The body of an upload has begun to arrive: time to make ready what will check it. */
+  uploadBegins(): void;
   /** A streamed live file was sent, or its connection is gone. */
   release(user: UserFolder): void;
   /** Rolls open syncs back and checks collections in. Nothing is dispatched afterwards. */

@@ -114,6 +114,10 @@ export class Lanes implements Dispatcher, LaneAccess {
     return this.#lane(folder).media.run(() => this.#pool.threadOf(folder.user).call('mediaTotals', folder));
   }
 
+  uploadBegins(): void {
+    this.#pool.warmUp();
+  }
+
   release(folder: UserFolder): void {
     void this.#endDownload(folder).catch((error: unknown) => this.#report(folder, 'Cannot end a download', error));
   }
@@ -182,7 +186,7 @@ export class Lanes implements Dispatcher, LaneAccess {
     const { folder, payload } = message;
     if (payload.kind !== 'file') throw new Error('An upload must have been spooled to a file');
     try {
-      const verdict = await this.#pool.heavy('prepareUpload', { path: payload.path });
+      const verdict = await this.#pool.checkUpload(payload.path, payload.byteLength);
       const upload = { ...verdict, path: payload.path };
       if (verdict.kind === 'accepted' && verdict.dropped.length > 0) {
         this.#log.warn(

@@ -27,6 +27,7 @@ function world(quota: Quota) {
       seen.push(message);
       return textAnswer('OK');
     },
+    uploadBegins: () => {},
     release: () => {},
     close: async () => {},
   };

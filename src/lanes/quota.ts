@@ -56,6 +56,10 @@ export class QuotaDispatcher implements Dispatcher {
     return this.#inner.dispatch(message);
   }
 
+  uploadBegins(): void {
+    this.#inner.uploadBegins();
+  }
+
   release(user: UserFolder): void {
     this.#inner.release(user);
   }

@@ -1,4 +1,4 @@
-import { open, rm } from 'node:fs/promises';
+import { type FileHandle, open, rm } from 'node:fs/promises';
 import { PassThrough, type Transform } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { messageOf, SyncError } from '../errors.ts';
@@ -6,16 +6,17 @@ import { KiB, MiB, zstdWindowLogMax } from '../limits.ts';
 import type { Payload } from '../protocol/message.ts';
 import { createZstdInflater } from '../storage/zstd.ts';
 import { BlockCutter } from './body-reader.ts';
-import { streamPieceBytes } from './http-limits.ts';
-import { giveBack } from './piece-memory.ts';
+import { giveBack, giveBackAll } from './piece-memory.ts';
 
-/** Each block costs a trip to the thread pool. */
-const inputBlockBytes = 64 * KiB;
+/** Each block costs a trip to the thread pool and back; below a millisecond for larger ones, too. */
+const inputBlockBytes = 256 * KiB;
+/** What comes out of a block goes to the disk in pieces of this size. */
+const outputPieceBytes = 512 * KiB;
 /**
  * After so many bytes the disk begins to take them. All at the end would hold up the answer, and, on file systems with one
  * journal, everybody else's commits.
  */
-const flushStepBytes = 8 * MiB;
+const syncStepBytes = 8 * MiB;
 
 export type Coding = (Payload & { kind: 'bytes' })['coding'];
 
@@ -74,7 +75,11 @@ export class InflatedFile implements AsyncDisposable {
 
   /** No more bytes come: all of them are in the file, not yet synced to the disk. Returns its length in bytes. */
   async finish(): Promise<number> {
-    if (!this.#input.destroyed) this.#input.end(this.#cutter.rest());
+    const rest = this.#cutter.rest();
+    if (!this.#input.destroyed) {
+      if (rest.length > 0) this.#decompress(rest);
+      this.#input.end();
+    }
     await this.#written;
     this.#isFinished = true;
     return this.#byteLength;
@@ -90,28 +95,25 @@ export class InflatedFile implements AsyncDisposable {
   #decompress(block: Buffer): boolean {
     if (!this.#givesBlocksBack) return this.#input.write(block);
     return this.#input.write(block, (error) => {
-      if (!error) giveBack(block);
+      if (!error) giveBackAll(block);
     });
   }
 
   async #write(): Promise<void> {
-    let syncing = Promise.resolve();
+    let last: Buffer | undefined;
     try {
       await using file = await open(this.path, 'wx');
-      let unsyncedBytes = 0;
+      await using disk = new SteadySync(file);
       for await (const piece of this.#input as AsyncIterable<Buffer>) {
         this.#byteLength += piece.length;
-        unsyncedBytes += piece.length;
         if (this.#byteLength > this.#bytesMax) throw new InflatedTooLargeError(this.#bytesMax);
         await file.appendFile(piece);
         giveBack(piece);
-        if (unsyncedBytes < flushStepBytes) continue;
-        await syncing;
-        syncing = file.datasync();
-        syncing.catch(() => {}); // Heard with the next step, or below.
-        unsyncedBytes = 0;
+        last = piece;
+        await disk.wrote(piece.length);
       }
-      await syncing;
+      if (last !== undefined) giveBackAll(last);
+      await disk.settle();
     } catch (error) {
       this.#input.destroy();
       throw error;
@@ -119,14 +121,44 @@ export class InflatedFile implements AsyncDisposable {
   }
 }
 
+/** Lets the disk take a file step by step while it grows. What the disk complains of is thrown by the next call. */
+class SteadySync implements AsyncDisposable {
+  readonly #file: FileHandle;
+  #unsyncedBytes = 0;
+  #syncing: Promise<void> = Promise.resolve();
+
+  constructor(file: FileHandle) {
+    this.#file = file;
+  }
+
+  /** Waits when the disk is a whole step behind. */
+  async wrote(bytes: number): Promise<void> {
+    this.#unsyncedBytes += bytes;
+    if (this.#unsyncedBytes < syncStepBytes) return;
+    await this.#syncing;
+    this.#unsyncedBytes = 0;
+    this.#syncing = this.#file.datasync();
+    this.#syncing.catch(() => {}); // Heard by the next call.
+  }
+
+  /** Nothing is under way any more; up to a step may still be missing on the disk. */
+  settle(): Promise<void> {
+    return this.#syncing;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#syncing.catch(() => {});
+  }
+}
+
 function decompressor(coding: Coding): Transform {
   switch (coding) {
     case 'zstd':
-      return createZstdInflater({ chunkSize: streamPieceBytes, windowLogMax: zstdWindowLogMax });
+      return createZstdInflater({ chunkSize: outputPieceBytes, windowLogMax: zstdWindowLogMax });
     case 'gzip':
-      return createGunzip({ chunkSize: streamPieceBytes });
+      return createGunzip({ chunkSize: outputPieceBytes });
     case 'identity':
-      return new PassThrough({ highWaterMark: streamPieceBytes });
+      return new PassThrough({ highWaterMark: outputPieceBytes });
     default:
       return coding satisfies never;
   }

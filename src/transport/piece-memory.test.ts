@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createZstdDecompress, zstdCompressSync } from 'node:zlib';
-import { giveBack } from './piece-memory.ts';
+import { giveBack, giveBackAll } from './piece-memory.ts';
 
 test('a piece with memory of its own is gone when it is given back', () => {
   const piece = Buffer.allocUnsafeSlow(1000);
@@ -19,10 +19,17 @@ test('of several pieces in one buffer the last one takes the memory along', () =
   assert.equal(first.byteLength, 0);
 });
 
+test('a piece that is alone takes all of its buffer along', () => {
+  const buffer = Buffer.allocUnsafeSlow(1000);
+  giveBackAll(buffer.subarray(10, 20));
+  assert.equal(buffer.byteLength, 0);
+});
+
 test('what Node shares among small buffers stays', () => {
   const { buffer } = Buffer.allocUnsafe(1);
   const { byteLength } = buffer;
   giveBack(new Uint8Array(buffer, byteLength - 8));
+  giveBackAll(new Uint8Array(buffer, 0, 8));
   assert.equal(buffer.byteLength, byteLength);
   assert.notEqual(byteLength, 0);
 });

@@ -9,7 +9,11 @@ import { isMarkedAsUntransferable } from 'node:worker_threads';
  * small buffers stays, as it is marked.
  */
 export function giveBack(piece: Uint8Array): void {
-  const { buffer, byteOffset, byteLength } = piece;
-  if (!(buffer instanceof ArrayBuffer) || buffer.detached || byteOffset + byteLength < buffer.byteLength) return;
-  if (!isMarkedAsUntransferable(buffer)) buffer.transfer(0);
+  if (piece.byteOffset + piece.byteLength === piece.buffer.byteLength) giveBackAll(piece);
+}
+
+/** The same for a piece that is the only one of its buffer, or the last one of its stream. */
+export function giveBackAll({ buffer }: Uint8Array): void {
+  if (!(buffer instanceof ArrayBuffer) || buffer.detached || isMarkedAsUntransferable(buffer)) return;
+  buffer.transfer(0);
 }

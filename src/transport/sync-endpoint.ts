@@ -66,6 +66,7 @@ export class SyncEndpoint {
     log.asksFor(method);
     const identify = ({ hostKey, ...sender }: Sender): void => {
       log.identify(sender);
+      if (method === 'upload' && hostKey !== undefined) this.#options.dispatcher.uploadBegins();
       this.#follow(exchange, sender, hostKey);
     };
     const call: OpenCall = { request, method, address: caller.ip, identify };

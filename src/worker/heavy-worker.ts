@@ -11,8 +11,10 @@ import { damageInTrash } from '../backup/trashed-media.ts';
 import { checkIn } from '../collection/check-in.ts';
 import type { Preparation } from '../collection/collection-file.ts';
 import { damageIn } from '../collection/damage-in.ts';
+import { helpCheckIndexes } from '../collection/help-check-indexes.ts';
 import { makeSchema11Snapshot } from '../collection/legacy-snapshot.ts';
 import { createCollection } from '../collection/new-collection.ts';
+import { SharedIndexCheck } from '../collection/shared-index-check.ts';
 import { type CollectionFacts, readFacts } from '../collection/stored-file.ts';
 import { upgradeStoredCollection } from '../collection/upgrade-stored.ts';
 import { prepareUpload, type UploadVerdict } from '../collection/validate-upload.ts';
@@ -26,8 +28,12 @@ export interface HeavyCalls {
   prepare(argument: { folder: UserFolder; preparation: Exclude<Preparation, 'rescue'> }): Promise<void>;
   /** Restores the canonical form of a file in working form. */
   checkIn(argument: { path: string }): Promise<void>;
-  /** Checks an uploaded file and makes it ready to be stored. */
-  prepareUpload(argument: { path: string }): Promise<UploadVerdict>;
+  /** Loads what it takes to check a file that is about to come. */
+  warmUp(argument: undefined): Promise<void>;
+  /** Checks an uploaded file and makes it ready to be stored. Another thread may help, see `SharedIndexCheck`. */
+  prepareUpload(argument: { path: string; shared?: SharedArrayBuffer }): Promise<UploadVerdict>;
+  /** See the function of that name. */
+  helpCheckIndexes(argument: { path: string; shared: SharedArrayBuffer }): Promise<void>;
   /** Copies a collection that stands still, with what lies beside it. False when it was stopped by the sign. */
   copyCollection(argument: { source: string; target: string; stop: SharedArrayBuffer }): Promise<boolean>;
   /** Packs a private copy, which is gone afterwards. */
@@ -79,7 +85,12 @@ serveCalls<HeavyCalls>({
     }
   },
   checkIn: ({ path: file }) => checkIn(file),
-  prepareUpload: ({ path: file }) => prepareUpload(file),
+  async warmUp() {
+    const { loadUnicaseSqlite } = await import('../collection/wasm/unicase-database.ts');
+    await loadUnicaseSqlite();
+  },
+  prepareUpload: ({ path: file, shared }) => prepareUpload(file, shared && new SharedIndexCheck(shared)),
+  helpCheckIndexes: async ({ path: file, shared }) => helpCheckIndexes(file, new SharedIndexCheck(shared)),
   copyCollection: async ({ source, target, stop }) => copyCollection(source, target, new StopSign(stop)),
   packCopy: ({ folder, copy, id }) => packCopy(folder, copy, id),
   packPending: ({ folder, id }) => packPending(folder, id),

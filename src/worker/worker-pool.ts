@@ -1,5 +1,8 @@
 import { availableParallelism } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
+import { SharedIndexCheck } from '../collection/shared-index-check.ts';
+import type { UploadVerdict } from '../collection/validate-upload.ts';
+import { MiB } from '../limits.ts';
 import type { Log } from '../log.ts';
 import type { CollectionCalls, CollectionWorkerData, Knowledge, OpenCounts } from './collection-calls.ts';
 import type { HeavyCalls } from './heavy-worker.ts';
@@ -10,12 +13,15 @@ import { workerScript } from './worker-script.ts';
 /** Threads that own collections: one per core, since more only take memory. */
 const collectionThreadsMax = 4;
 const collectionThreadsMin = 2;
-/** Threads for work on whole files at a time: bounded by the disk rather than by cores. */
-const heavyThreadsMax = 2;
+/** Threads for work on whole files at a time: bounded by the disk rather than by cores. One upload may take two. */
+const heavyThreadsMax = 3;
 /** How often is looked for collection threads that have nothing open and may end, milliseconds. */
 const idleCheckMs = 5_000;
 /** A thread for heavy work ends after this long without any, milliseconds: its memory is worth more. */
 const heavyIdleMsMax = 10_000;
+
+/** A second thread takes some time to start and some memory: it helps with uploads from this size on, bytes. */
+const sharedCheckBytesMin = 32 * MiB;
 
 /** All worker threads. Each user stays with one collection thread; work on whole files goes where there is room. */
 export class WorkerPool {
@@ -26,6 +32,8 @@ export class WorkerPool {
   /** What threads that have ended knew. */
   readonly #knowledge = new Map<ThreadClient<CollectionCalls>, Knowledge>();
   readonly #idleTimer: NodeJS.Timeout;
+  /** Threads that get ready, which is no reason to take another one. */
+  readonly #warming = new Set<ThreadClient<HeavyCalls>>();
   #heavyTimer: NodeJS.Timeout | undefined;
 
   constructor(data: CollectionWorkerData, log: Log, tell: TellWorkEvent = () => {}) {
@@ -79,16 +87,26 @@ export class WorkerPool {
     );
   }
 
+  /** Makes a thread ready for work on a file that is about to come, if none is there. */
+  warmUp(): void {
+    const thread = this.#freestHeavyThread();
+    if (thread.isRunning) return;
+    clearTimeout(this.#heavyTimer);
+    this.#warming.add(thread);
+    const ready = thread.call('warmUp', undefined).finally(() => {
+      this.#warming.delete(thread);
+      this.#stopHeavyWhenIdle();
+    });
+    ready.catch(() => {}); // The work itself will say what is wrong.
+  }
+
   /** Runs work on a whole file, in the thread with the least to do. */
-  async heavy<Name extends keyof HeavyCalls>(
+  async heavy<Name extends Exclude<keyof HeavyCalls, 'warmUp'>>(
     name: Name,
     argument: Parameters<HeavyCalls[Name]>[0],
   ): Promise<Awaited<ReturnType<HeavyCalls[Name]>>> {
     clearTimeout(this.#heavyTimer);
-    const [thread] = this.#heavyThreads.toSorted(
-      (a, b) => a.pendingCalls - b.pendingCalls || Number(b.isRunning) - Number(a.isRunning),
-    );
-    if (thread === undefined) throw new Error('There is no thread for heavy work');
+    const thread = this.#freestHeavyThread();
     const startedMs = performance.now();
     let isDone = false;
     try {
@@ -100,6 +118,17 @@ export class WorkerPool {
       this.#tell({ kind: 'heavy job ended', job: name, elapsedMs: performance.now() - startedMs, isDone, user });
       this.#stopHeavyWhenIdle();
     }
+  }
+
+  /** Checks an uploaded file and makes it ready to be stored; two threads share the work on a large one. */
+  checkUpload(file: string, byteLength: number): Promise<UploadVerdict> {
+    if (byteLength < sharedCheckBytesMin || availableParallelism() === 1)
+      return this.heavy('prepareUpload', { path: file });
+    const shared = new SharedIndexCheck();
+    const verdict = this.heavy('prepareUpload', { path: file, shared: shared.memory });
+    const help = this.heavy('helpCheckIndexes', { path: file, shared: shared.memory });
+    help.catch(() => shared.giveUp()); // The thread that decides then does it all.
+    return verdict;
   }
 
   /** Ends all threads at once. */
@@ -127,6 +156,15 @@ export class WorkerPool {
       // V8 collects when it needs room, which it does not when nobody is there: it would hold all that it had in the rush.
       if (this.runningCollectionThreads().length === 0) globalThis.gc?.();
     }
+  }
+
+  #freestHeavyThread(): ThreadClient<HeavyCalls> {
+    const workOf = (thread: ThreadClient<HeavyCalls>) => thread.pendingCalls - Number(this.#warming.has(thread));
+    const [thread] = this.#heavyThreads.toSorted(
+      (a, b) => workOf(a) - workOf(b) || Number(b.isRunning) - Number(a.isRunning),
+    );
+    if (thread === undefined) throw new Error('There is no thread for heavy work');
+    return thread;
   }
 
   #stopHeavyWhenIdle(): void {

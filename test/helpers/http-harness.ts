@@ -41,6 +41,8 @@ export class FakeDispatcher implements Dispatcher {
     return this.answer(message, content);
   }
 
+  uploadBegins(): void {}
+
   release(user: UserFolder): void {
     this.released.push(user.user);
   }

@@ -111,6 +111,7 @@ function watched(lanes: Lanes, count: (by: 1 | -1) => void): Dispatcher {
         count(-1);
       }
     },
+    uploadBegins: () => lanes.uploadBegins(),
     release: (folder) => lanes.release(folder),
     close: () => lanes.close(),
   };
