@@ -6,12 +6,11 @@ import { KiB, MiB, zstdWindowLogMax } from '../limits.ts';
 import type { Payload } from '../protocol/message.ts';
 import { createZstdInflater } from '../storage/zstd.ts';
 import { BlockCutter } from './body-reader.ts';
+import { streamPieceBytes } from './http-limits.ts';
 import { giveBack, giveBackAll } from './piece-memory.ts';
 
 /** Each block costs a trip to the thread pool and back; below a millisecond for larger ones, too. */
 const inputBlockBytes = 256 * KiB;
-/** What comes out of a block goes to the disk in pieces of this size. */
-const outputPieceBytes = 512 * KiB;
 /**
  * After so many bytes the disk begins to take them. All at the end would hold up the answer, and, on file systems with one
  * journal, everybody else's commits.
@@ -154,11 +153,11 @@ class SteadySync implements AsyncDisposable {
 function decompressor(coding: Coding): Transform {
   switch (coding) {
     case 'zstd':
-      return createZstdInflater({ chunkSize: outputPieceBytes, windowLogMax: zstdWindowLogMax });
+      return createZstdInflater({ chunkSize: streamPieceBytes, windowLogMax: zstdWindowLogMax });
     case 'gzip':
-      return createGunzip({ chunkSize: outputPieceBytes });
+      return createGunzip({ chunkSize: streamPieceBytes });
     case 'identity':
-      return new PassThrough({ highWaterMark: outputPieceBytes });
+      return new PassThrough({ highWaterMark: streamPieceBytes });
     default:
       return coding satisfies never;
   }
