@@ -32,7 +32,7 @@ export const SYNCED_TABLES = ['notes', 'cards', 'revlog', 'graves', 'notetypes',
 const computedBytesMin = 16 * MiB;
 
 /** Page cache, KiB: the memory that the checks need, whatever the size of the file. */
-const cacheKiB = 16 * 1024;
+const cacheKiB = 8 * 1024;
 
 const SCHEMA = 'SELECT type, name, sql FROM sqlite_schema';
 const COL = 'SELECT ver, mod, usn, crt, scm, ls FROM col';

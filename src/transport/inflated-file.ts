@@ -15,7 +15,7 @@ const inputBlockBytes = 256 * KiB;
  * After so many bytes the disk begins to take them. All at the end would hold up the answer, and, on file systems with one
  * journal, everybody else's commits.
  */
-const syncStepBytes = 8 * MiB;
+const syncStepBytes = 32 * MiB;
 
 export type Coding = (Payload & { kind: 'bytes' })['coding'];
 
