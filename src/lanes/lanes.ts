@@ -115,7 +115,7 @@ export class Lanes implements Dispatcher, LaneAccess {
   }
 
   uploadBegins(): void {
-    this.#pool.warmUp();
+    this.#pool.warmUp('upload');
   }
 
   release(folder: UserFolder): void {
@@ -213,7 +213,7 @@ export class Lanes implements Dispatcher, LaneAccess {
     const { folder, dress, sessionKey } = message;
     return this.inCollectionLane(folder, async () => {
       this.ending.admit(message);
-      this.#pool.warmUp(); // The check of the file has little time before the first byte leaves.
+      this.#pool.warmUp('download'); // The check of the file has little time before the first byte leaves.
       this.#metas.takeTold(message); // What the device is told now is newer.
       const thread = this.#pool.threadOf(folder.user);
       const begun = await this.#prepared(folder, () => thread.call('beginDownload', { folder, sessionKey }));

@@ -1,24 +1,13 @@
 import { mkdirSync } from 'node:fs';
 import { setPriority } from 'node:os';
 import path from 'node:path';
-import { type Checked, checkBackup, checkCopy } from '../backup/check.ts';
-import { compareMedia, type IndexedFile, type MediaDifferences } from '../backup/compare-media.ts';
-import { dropIfLive } from '../backup/keep-replaced.ts';
-import { noticeMissingCollection } from '../backup/missing-collection.ts';
-import { copyCollection, type Packing, packCopy, packPending } from '../backup/pack.ts';
-import { prepareRestore, type Restorable } from '../backup/restore.ts';
-import { damageInTrash } from '../backup/trashed-media.ts';
-import { checkIn } from '../collection/check-in.ts';
+import type { Checked } from '../backup/check.ts';
+import type { IndexedFile, MediaDifferences } from '../backup/compare-media.ts';
+import type { Packing } from '../backup/pack.ts';
+import type { Restorable } from '../backup/restore.ts';
 import type { Preparation } from '../collection/collection-file.ts';
-import { damageIn } from '../collection/damage-in.ts';
-import { helpCheckIndexes } from '../collection/help-check-indexes.ts';
-import { makeSchema11Snapshot } from '../collection/legacy-snapshot.ts';
-import { createCollection } from '../collection/new-collection.ts';
-import { SharedIndexCheck } from '../collection/shared-index-check.ts';
-import { type CollectionFacts, readFacts } from '../collection/stored-file.ts';
-import { upgradeStoredCollection } from '../collection/upgrade-stored.ts';
-import { prepareUpload, type UploadVerdict } from '../collection/validate-upload.ts';
-import { StopSign } from '../storage/stoppable-copy.ts';
+import type { CollectionFacts } from '../collection/stored-file.ts';
+import type { UploadVerdict } from '../collection/validate-upload.ts';
 import type { UserFolder } from '../user-folder.ts';
 import { serveCalls, workerLog } from './serve-calls.ts';
 
@@ -28,8 +17,8 @@ export interface HeavyCalls {
   prepare(argument: { folder: UserFolder; preparation: Exclude<Preparation, 'rescue'> }): Promise<void>;
   /** Restores the canonical form of a file in working form. */
   checkIn(argument: { path: string }): Promise<void>;
-  /** Loads what it takes to check a file that is about to come. */
-  warmUp(argument: undefined): Promise<void>;
+  /** Loads what it takes to check a file that is about to come or to go. */
+  warmUp(argument: { work: 'upload' | 'download' }): Promise<void>;
   /** Checks an uploaded file and makes it ready to be stored. Another thread may help, see `SharedIndexCheck`. */
   prepareUpload(argument: { path: string; shared?: SharedArrayBuffer }): Promise<UploadVerdict>;
   /** See the function of that name. */
@@ -69,38 +58,79 @@ try {
   // A sandbox may forbid it, and then work on files and answers share the processor evenly.
 }
 
+// Loaded when needed: the formats alone take 25 MB and 70 ms, and most work does without them.
 serveCalls<HeavyCalls>({
   async prepare({ folder, preparation }) {
     switch (preparation) {
-      case 'create':
+      case 'create': {
         mkdirSync(path.dirname(folder.collection), { recursive: true });
+        const { noticeMissingCollection } = await import('../backup/missing-collection.ts');
         noticeMissingCollection(folder, Date.now(), workerLog());
+        const { createCollection } = await import('../collection/new-collection.ts');
         return createCollection(folder.collection, { nowMs: Date.now() });
+      }
       case 'upgrade':
-        return upgradeStoredCollection(folder);
+        return (await import('../collection/upgrade-stored.ts')).upgradeStoredCollection(folder);
       case 'check in':
-        return checkIn(folder.collection);
+        return (await import('../collection/check-in.ts')).checkIn(folder.collection);
       default:
         return preparation satisfies never;
     }
   },
-  checkIn: ({ path: file }) => checkIn(file),
-  async warmUp() {
+  async warmUp({ work }) {
     const { loadUnicaseSqlite } = await import('../collection/wasm/unicase-database.ts');
     await loadUnicaseSqlite();
+    if (work === 'upload') await import('../collection/validate-upload.ts');
+    else await import('../collection/damage-in.ts');
   },
-  prepareUpload: ({ path: file, shared }) => prepareUpload(file, shared && new SharedIndexCheck(shared)),
-  helpCheckIndexes: async ({ path: file, shared }) => helpCheckIndexes(file, new SharedIndexCheck(shared)),
-  copyCollection: async ({ source, target, stop }) => copyCollection(source, target, new StopSign(stop)),
-  packCopy: ({ folder, copy, id }) => packCopy(folder, copy, id),
-  packPending: ({ folder, id }) => packPending(folder, id),
-  dropIfLive: async ({ folder, pending }) => dropIfLive(folder, pending),
-  prepareRestore: ({ folder, backup }) => prepareRestore(folder, backup),
-  checkCopy: ({ copy }) => checkCopy(copy),
-  checkBackup: ({ folder, backup }) => checkBackup(folder, backup),
-  damageIn: ({ path: file }) => damageIn(file),
-  readFacts: async ({ path: file }) => readFacts(file),
-  damageInTrash,
-  compareMedia: ({ folder, files }) => compareMedia(folder, files),
-  makeSchema11Snapshot: ({ source, target }) => makeSchema11Snapshot(source, target),
+  async checkIn({ path: file }) {
+    return (await import('../collection/check-in.ts')).checkIn(file);
+  },
+  async prepareUpload({ path: file, shared }) {
+    const { SharedIndexCheck } = await import('../collection/shared-index-check.ts');
+    const { prepareUpload } = await import('../collection/validate-upload.ts');
+    return prepareUpload(file, shared && new SharedIndexCheck(shared));
+  },
+  async helpCheckIndexes({ path: file, shared }) {
+    const { SharedIndexCheck } = await import('../collection/shared-index-check.ts');
+    const { helpCheckIndexes } = await import('../collection/help-check-indexes.ts');
+    helpCheckIndexes(file, new SharedIndexCheck(shared));
+  },
+  async copyCollection({ source, target, stop }) {
+    const { StopSign } = await import('../storage/stoppable-copy.ts');
+    return (await import('../backup/pack.ts')).copyCollection(source, target, new StopSign(stop));
+  },
+  async packCopy({ folder, copy, id }) {
+    return (await import('../backup/pack.ts')).packCopy(folder, copy, id);
+  },
+  async packPending({ folder, id }) {
+    return (await import('../backup/pack.ts')).packPending(folder, id);
+  },
+  async dropIfLive({ folder, pending }) {
+    return (await import('../backup/keep-replaced.ts')).dropIfLive(folder, pending);
+  },
+  async prepareRestore({ folder, backup }) {
+    return (await import('../backup/restore.ts')).prepareRestore(folder, backup);
+  },
+  async checkCopy({ copy }) {
+    return (await import('../backup/check.ts')).checkCopy(copy);
+  },
+  async checkBackup({ folder, backup }) {
+    return (await import('../backup/check.ts')).checkBackup(folder, backup);
+  },
+  async damageIn({ path: file }) {
+    return (await import('../collection/damage-in.ts')).damageIn(file);
+  },
+  async readFacts({ path: file }) {
+    return (await import('../collection/stored-file.ts')).readFacts(file);
+  },
+  async damageInTrash(folder) {
+    return (await import('../backup/trashed-media.ts')).damageInTrash(folder);
+  },
+  async compareMedia({ folder, files }) {
+    return (await import('../backup/compare-media.ts')).compareMedia(folder, files);
+  },
+  async makeSchema11Snapshot({ source, target }) {
+    return (await import('../collection/legacy-snapshot.ts')).makeSchema11Snapshot(source, target);
+  },
 });

@@ -87,13 +87,13 @@ export class WorkerPool {
     );
   }
 
-  /** Makes a thread ready for work on a file that is about to come, if none is there. */
-  warmUp(): void {
+  /** Makes a thread ready for work on a file that is about to come or to go, if none is there. */
+  warmUp(work: 'upload' | 'download'): void {
     const thread = this.#freestHeavyThread();
     if (thread.isRunning) return;
     clearTimeout(this.#heavyTimer);
     this.#warming.add(thread);
-    const ready = thread.call('warmUp', undefined).finally(() => {
+    const ready = thread.call('warmUp', { work }).finally(() => {
       this.#warming.delete(thread);
       this.#stopHeavyWhenIdle();
     });
