@@ -44,6 +44,7 @@ async function sendFile({ path, byteLength, soundness }: FileAnswer, outgoing: O
   const headers = headersOf(dress, byteLength);
   if (dress === 'modern') {
     response.writeHead(200, headers);
+    response.flushHeaders(); // The first piece takes some milliseconds, and the receiver can prepare meanwhile.
     const zstd = createZstdCompress({ chunkSize: streamPieceBytes, params: fileParams });
     await Promise.all([passOn(zstd, response), writeFileTo(file, zstd, soundness)]);
   } else {
