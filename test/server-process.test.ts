@@ -74,6 +74,15 @@ test('the server tells its address, answers health checks, and stops on both sig
   }
 });
 
+test('no line of the log is lost when the server is stopped right behind a request', async () => {
+  await using server = new ServerProcess({ SYNC_USER1: 'me:secret', SYNC_BASE: newBase() });
+  const url = await server.url();
+  assert.equal((await fetch(`${url}nowhere`)).status, 404);
+  server.child.kill('SIGTERM');
+  const { output } = await server.ended;
+  assert.match(output, /INFO {2}refused uri="\/nowhere" .*\n(.*\n)*.* INFO {2}stopping .*\n.* INFO {2}stopped\n$/);
+});
+
 test('a second signal ends the server at once, whatever still runs', async () => {
   await using server = new ServerProcess({ SYNC_USER1: 'me:secret', SYNC_BASE: newBase() });
   const { port } = new URL(await server.url());

@@ -17,6 +17,7 @@ import type { ProbeServer } from '../transport/probe-server.ts';
 import type { TellWorkEvent } from '../worker/work-event.ts';
 import { announcement, listenProblem } from './announcement.ts';
 import { ControlServer } from './control/control-server.ts';
+import { LineBuffer } from './logging/line-buffer.ts';
 import { processLog } from './logging/process-log.ts';
 import { monitor, openProbeListener, ProbeListenerError, publicProbes, startMonitoring } from './monitor.ts';
 import { openTls } from './tls.ts';
@@ -74,12 +75,14 @@ export async function serveUntilSignal(
   process.stdout.on('error', () => {}); // Whoever read the log is gone; that is no reason to stop syncing.
   try {
     const { config, warnings } = readOrRefuse(surroundings);
-    const log = processLog({ level: config.logLevel, format: config.logFormat, sink: process.stdout });
+    const sink = new LineBuffer(process.stdout);
+    process.on('exit', () => sink.flush());
+    const log = processLog({ level: config.logLevel, format: config.logFormat, sink });
     for (const warning of warnings) log.warn({}, warning);
     dieOfBugs(log);
     const server = await startServer(config, log, createDispatcher);
     // Programs read it from the entry "listening".
-    if (config.logFormat === 'text') process.stdout.write(announcement(version, { ...server, base: config.base }));
+    if (config.logFormat === 'text') sink.write(announcement(version, { ...server, base: config.base }));
     // Without a certificate there is nothing to read again, and the end of a terminal ends the server.
     if (config.tlsFiles !== undefined) process.on('SIGHUP', () => server.reload());
     const signal = await nextSignal();

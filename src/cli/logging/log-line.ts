@@ -1,3 +1,7 @@
+import { inspect } from 'node:util';
+import { pino } from 'pino';
+import type { Log, LogFields } from '../../log.ts';
+
 // What is logged comes partly from outside: addresses, names of clients, file names. Whatever it holds, an entry stays one
 // line, no value can look like another field, and no terminal takes part of it for a command.
 
@@ -14,10 +18,19 @@ export function printable(line: string): string {
  * An entry for people and for `grep`: time, level, text, then the fields as `name="value"`. The fields of requests have
  * the names that the official server uses. What is in `details` is for machines: the text has said it.
  */
-export function textLine(json: string): string {
-  const { level, time, msg, err, details: _, ...fields } = JSON.parse(json) as Record<string, unknown>;
-  const pairs = Object.entries({ ...fields, ...errorFields(err) }).map(([key, value]) => ` ${key}=${valueText(value)}`);
-  return printable(`${time} ${String(level).toUpperCase().padEnd(5)} ${msg}${pairs.join('')}`);
+export function textLine(level: keyof Log, { err, details: _, ...fields }: LogFields, text: string): string {
+  let line = `${new Date().toISOString()} ${LEVEL_WORDS[level]} ${text}${pairsOf(fields)}`;
+  if (err instanceof Error) line += pairsOf(errorFields(pino.stdSerializers.err(err)));
+  return printable(line);
+}
+
+/** All of one width. */
+const LEVEL_WORDS = { error: 'ERROR', warn: 'WARN ', info: 'INFO ', debug: 'DEBUG' } as const;
+
+function pairsOf(fields: LogFields): string {
+  let pairs = '';
+  for (const [key, value] of Object.entries(fields)) if (value !== undefined) pairs += ` ${key}=${valueText(value)}`;
+  return pairs;
 }
 
 /** The fields of an entry in JSON: all on one level, errors as two texts. */
@@ -27,7 +40,11 @@ export function flatFields({ details, err, ...fields }: Record<string, unknown>)
 
 /** Texts are quoted, so that one from outside can never look like another field or another line. */
 function valueText(value: unknown): string {
-  return JSON.stringify(value);
+  try {
+    return typeof value === 'bigint' ? String(value) : JSON.stringify(value);
+  } catch {
+    return JSON.stringify(inspect(value)); // JSON has neither large integers nor circles.
+  }
 }
 
 /** What happened and where is enough of an error. */

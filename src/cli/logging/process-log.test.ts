@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { LOG_LEVELS, type LogLevel } from '../../config/log-settings.ts';
 import { processLog, textLog } from './process-log.ts';
 
-function lines(level: string, write: (log: ReturnType<typeof textLog>) => void): string[] {
+function lines(level: LogLevel, write: (log: ReturnType<typeof textLog>) => void): string[] {
   const texts: string[] = [];
   write(textLog(level, { write: (text) => texts.push(text) }));
   return texts;
@@ -29,6 +30,19 @@ test('errors tell what happened and where', () => {
   assert.match(line ?? '', /ERROR failed error="disk is gone" stack="Error: disk is gone/);
 });
 
+test('the causes of an error are told with it', () => {
+  const error = new Error('cannot save', { cause: new Error('disk is gone') });
+  const [line] = lines('info', (log) => log.error({ err: error }, 'failed'));
+  assert.match(line ?? '', /ERROR failed error="cannot save: disk is gone" stack="Error: cannot save.*disk is gone/);
+});
+
+test('a value that JSON does not know is written all the same', () => {
+  const circle: Record<string, unknown> = {};
+  circle['self'] = circle;
+  const [line] = lines('info', (log) => log.info({ circle, none: undefined, many: [2n], last: 1 }, 'odd'));
+  assert.match(line ?? '', /INFO {2}odd circle="<ref.*" many="\[ 2n \]" last=1\n$/);
+});
+
 test('the level decides what is written', () => {
   const all = (log: ReturnType<typeof textLog>) => {
     log.error({}, 'e');
@@ -37,7 +51,7 @@ test('the level decides what is written', () => {
     log.debug({}, 'd');
   };
   assert.deepEqual(
-    ['off', 'error', 'warn', 'info', 'debug', 'trace'].map((level) => lines(level, all).length),
+    LOG_LEVELS.map((level) => lines(level, all).length),
     [0, 1, 2, 3, 4, 4],
   );
 });

@@ -1,0 +1,59 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { LineBuffer } from './line-buffer.ts';
+import { processLog } from './process-log.ts';
+
+function collected() {
+  const writes: string[] = [];
+  const buffer = new LineBuffer({ write: (text) => writes.push(text) });
+  return { writes, buffer };
+}
+
+test('lines of one moment are written together, soon, and in their order', (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const { writes, buffer } = collected();
+  buffer.write('a\n');
+  t.mock.timers.tick(20);
+  buffer.write('b\n');
+  assert.deepEqual(writes, []);
+  t.mock.timers.tick(5);
+  assert.deepEqual(writes, ['a\nb\n'], 'counted from the first line');
+  buffer.write('c\n');
+  t.mock.timers.tick(25);
+  assert.deepEqual(writes, ['a\nb\n', 'c\n']);
+});
+
+test('a flush writes what waits, and nothing twice', (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const { writes, buffer } = collected();
+  buffer.flush();
+  buffer.write('a\n');
+  buffer.flush();
+  buffer.flush();
+  t.mock.timers.tick(1000);
+  assert.deepEqual(writes, ['a\n']);
+});
+
+test('many lines do not pile up until the moment is over', () => {
+  const { writes, buffer } = collected();
+  const line = `${'x'.repeat(999)}\n`;
+  for (let at = 0; at < 100; at++) buffer.write(line);
+  const written = writes.join('').length;
+  buffer.flush();
+  assert.ok(written > 80_000, `only ${written} characters were written`);
+  assert.equal(writes.join(''), line.repeat(100));
+});
+
+test('warnings and errors wait for nothing, and no earlier line comes behind them', () => {
+  for (const format of ['text', 'json'] as const) {
+    for (const level of ['warn', 'error'] as const) {
+      const { writes, buffer } = collected();
+      const log = processLog({ level: 'info', format, sink: buffer });
+      log.info({}, 'before');
+      assert.equal(writes.length, 0);
+      log[level]({}, 'wrong');
+      assert.match(writes.join(''), /before.*\n.*wrong.*\n$/);
+      buffer.flush();
+    }
+  }
+});
