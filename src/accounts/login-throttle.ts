@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { isIPv4 } from 'node:net';
 import ipaddr from 'ipaddr.js';
 import { SyncError } from '../errors.ts';
 import type { Log } from '../log.ts';
@@ -133,7 +134,9 @@ export class LoginThrottle {
 
 /** What counts as one address: an IPv4 address, or an IPv6 network of 64 bits, which is what one customer has. */
 export function networkOf({ ip, isShared }: Caller): string | undefined {
-  if (isShared || !ipaddr.isValid(ip)) return undefined;
+  if (isShared) return undefined;
+  if (isIPv4(ip)) return ip;
+  if (!ipaddr.isValid(ip)) return undefined;
   const address = ipaddr.process(ip);
   if (address.kind() === 'ipv4') return address.toString();
   return `${Buffer.from(address.toByteArray().slice(0, 8)).toString('hex')}::/64`;

@@ -23,10 +23,37 @@ export interface BodyReading {
 }
 
 /**
- * Reads the body of a request piece by piece and returns its length in bytes. The request is never destroyed here:
- * that would close the connection, and the client could not hear why its request was refused.
+ * Reads the body of a request and returns its length in bytes. The request is never destroyed here: that would close the
+ * connection, and the client could not hear why its request was refused.
  */
-export function readBody(request: IncomingMessage, reading: BodyReading): Promise<number> {
+export async function readBody(request: IncomingMessage, reading: BodyReading): Promise<number> {
+  reading.failure?.catch(() => {}); // In any case: a rejection that nobody hears ends the process.
+  // A small body comes in one packet with its head, and all of it is there when what has arrived is parsed.
+  await new Promise<void>((parsed) => setImmediate(parsed));
+  return isThere(request) ? takeWhole(request, reading) : readPieces(request, reading);
+}
+
+function isThere(request: IncomingMessage): boolean {
+  return request.complete && !request.readableDidRead && !request.destroyed && !request.socket.destroyed;
+}
+
+async function takeWhole(request: IncomingMessage, reading: BodyReading): Promise<number> {
+  let byteLength = 0;
+  for (let piece = nextPiece(request); piece !== null; piece = nextPiece(request)) {
+    byteLength += piece.length;
+    if (byteLength > reading.bytesMax) throw reading.tooLong();
+    const taking = reading.take(piece);
+    if (taking !== undefined) await (reading.failure === undefined ? taking : Promise.race([taking, reading.failure]));
+  }
+  return byteLength;
+}
+
+function nextPiece(request: IncomingMessage): Buffer | null {
+  return request.read();
+}
+
+/** Waits for the body, piece by piece. */
+function readPieces(request: IncomingMessage, reading: BodyReading): Promise<number> {
   return new Promise((resolve, reject) => {
     let byteLength = 0;
     let isSettled = false;
@@ -64,7 +91,7 @@ export function readBody(request: IncomingMessage, reading: BodyReading): Promis
       error: onClose,
       timeout: () => onSilence(request, reading.stalledMsMax, settle),
     };
-    reading.failure?.catch(settle); // In any case: a rejection that nobody hears ends the process.
+    reading.failure?.catch(settle);
     if (request.destroyed || request.socket.destroyed) return settle(new ClientGoneError());
     for (const [event, listener] of Object.entries(listeners)) request.on(event, listener);
     request.socket.setTimeout(reading.stalledMsMax);
@@ -108,10 +135,11 @@ export class ByteCollector {
 
   /** All bytes; the collector is empty afterwards. They own their buffer and can be handed to another thread. */
   release(): Uint8Array<ArrayBuffer> {
-    const whole = new Uint8Array(this.#buffer.transfer(this.#byteLength));
+    // Most bodies come in one piece and fill their buffer.
+    const whole = this.#byteLength === this.#buffer.byteLength ? this.#buffer : this.#buffer.transfer(this.#byteLength);
     this.#buffer = new ArrayBuffer(0);
     this.#byteLength = 0;
-    return whole;
+    return new Uint8Array(whole);
   }
 }
 

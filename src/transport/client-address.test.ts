@@ -32,11 +32,10 @@ interface Asking {
 function addressOf({ peer, headers = [], source = 'RightmostXForwardedFor', trusted }: Asking) {
   const values = headers.map(([, value]) => value);
   const request = {
-    peer,
     headers: values.length === 0 ? {} : { 'x-forwarded-for': values.join(', ') },
     headersDistinct: values.length === 0 ? {} : { 'x-forwarded-for': values },
   };
-  return clientAddress(request, { source, trust: new ProxyTrust(trusted) });
+  return clientAddress(peer, request, { source, trust: new ProxyTrust(trusted) });
 }
 
 const forwarded = (...values: string[]) => values.map((value) => ['X-Forwarded-For', value] as const);

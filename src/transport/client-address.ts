@@ -28,9 +28,8 @@ export interface ClientAddress {
   readonly isDisbelieved: boolean;
 }
 
-/** The parts of an `IncomingMessage` in which proxies write, and who has sent it. */
+/** The parts of an `IncomingMessage` in which proxies write. */
 export interface AddressedRequest {
-  readonly peer: Peer;
   readonly headers: IncomingHttpHeaders;
   readonly headersDistinct: NodeJS.Dict<string[]>;
 }
@@ -45,8 +44,8 @@ export interface AddressRules {
  * The address of the client. When a believed header is missing or holds no address it is that of the connection; the
  * official server refuses such requests, which locks everybody out for a slip in a proxy's settings.
  */
-export function clientAddress(request: AddressedRequest, { source, trust }: AddressRules): ClientAddress {
-  const peer = plain(request.peer);
+export function clientAddress(from: Peer, request: AddressedRequest, { source, trust }: AddressRules): ClientAddress {
+  const peer = plain(from);
   const isTrusted = trust.trusts(peer);
   const name = headerOfSource[source];
   const values = name === undefined ? undefined : request.headersDistinct[name];
@@ -95,6 +94,7 @@ function isProxied(headers: IncomingHttpHeaders): boolean {
 
 /** IPv4 clients of an IPv6 socket appear as `::ffff:192.0.2.1`. */
 function plain(address: string): string {
+  if (!address.startsWith(':')) return address;
   const inner = address.replace(/^::ffff:/i, '');
   return isIP(inner) === 4 ? inner : address;
 }

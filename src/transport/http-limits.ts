@@ -37,5 +37,8 @@ export const streamPieceBytes = 512 * KiB;
 /** An answer up to this size is compressed at once, bytes; a larger one in the thread pool. */
 export const compressAtOnceBytesMax = 32 * KiB;
 
+/** An answer up to this size is copied to leave together with its head, bytes. */
+export const onePieceBytesMax = 4 * KiB;
+
 /** An answer that takes this long to be made is told as a warning, milliseconds: clients give up after 30 to 60 s. */
 export const slowAnswerMsMin = 10 * 1000;

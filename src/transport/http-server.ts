@@ -53,6 +53,12 @@ export interface HttpServerOptions {
   readonly headersMsMax?: number;
 }
 
+/** A request from its beginning on. */
+interface Visit {
+  readonly caller: ClientAddress;
+  readonly log: RequestLog;
+}
+
 /** The server as the network sees it. */
 export class HttpServer implements AsyncDisposable {
   readonly #app: FastifyInstance;
@@ -60,8 +66,7 @@ export class HttpServer implements AsyncDisposable {
   readonly #listeners: Listeners;
   readonly #addressRules: AddressRules;
   readonly #rareLog: RareLog;
-  readonly #logs = new WeakMap<IncomingMessage, RequestLog>();
-  readonly #callers = new WeakMap<IncomingMessage, ClientAddress>();
+  readonly #visits = new WeakMap<IncomingMessage, Visit>();
   #isClosing = false;
 
   constructor(options: HttpServerOptions) {
@@ -125,13 +130,7 @@ export class HttpServer implements AsyncDisposable {
     const endpoint = new SyncEndpoint({ ...this.#options, dispatcher, stalledMsMax, spoolRoom, throttle });
     const answer = async (method: SyncMethod | MediaMethod, request: FastifyRequest, reply: FastifyReply) => {
       reply.hijack(); // The endpoint writes the response itself, in the dress of the request.
-      await endpoint.handle({
-        request: request.raw,
-        response: reply.raw,
-        method,
-        log: this.#logOf(request),
-        caller: this.#callerOf(request),
-      });
+      await endpoint.handle({ request: request.raw, response: reply.raw, method, ...this.#visitOf(request) });
     };
     this.#app.post<MethodParams>('/sync/:method(.+)', (request, reply) => {
       const { method } = request.params;
@@ -143,34 +142,31 @@ export class HttpServer implements AsyncDisposable {
     });
     this.#app.get('/msync/begin', (request, reply) => answer('begin', request, reply));
     const { probes = { problems: async () => [], metrics: undefined } } = this.#options;
-    addProbes(this.#app, probes, (request, why) => this.#logOf(request).fail(why, false));
+    addProbes(this.#app, probes, (request, why) => this.#visitOf(request).log.fail(why, false));
     this.#app.get('/', (_request, reply) => reply.type('text/plain; charset=utf-8').send(welcome));
     this.#app.setNotFoundHandler((request, reply) => this.#refuseAddress(request, reply));
   }
 
-  #begin(request: FastifyRequest, reply: FastifyReply, next: () => void): void {
-    const log = new RequestLog(this.#options, request.url);
-    this.#logs.set(request.raw, log);
-    log.add({ ip: this.#callerOf(request).ip });
-    log.writeAfter(reply.raw);
-    reply.raw.once('finish', () => drainRest(request.raw, this.#options.lingerMsMax ?? lingerMsMax));
-    reply.raw.once('close', () => this.#isClosing && setImmediate(() => this.#app.server.closeIdleConnections()));
+  #begin({ raw: request, url }: FastifyRequest, { raw: response }: FastifyReply, next: () => void): void {
+    const caller = this.#callerOf(request);
+    const log = new RequestLog(this.#options, url);
+    this.#visits.set(request, { caller, log });
+    log.add({ ip: caller.ip });
+    log.writeAfter(response);
+    response.on('finish', () => {
+      drainRest(request, this.#options.lingerMsMax ?? lingerMsMax);
+      if (this.#isClosing) setImmediate(() => this.#app.server.closeIdleConnections());
+    });
     next();
   }
 
-  #logOf(request: FastifyRequest): RequestLog {
-    return this.#logs.get(request.raw) ?? new RequestLog(this.#options, request.url);
+  #visitOf({ raw, url }: FastifyRequest): Visit {
+    return this.#visits.get(raw) ?? { caller: this.#callerOf(raw), log: new RequestLog(this.#options, url) };
   }
 
-  #callerOf({ raw }: FastifyRequest): ClientAddress {
-    const known = this.#callers.get(raw);
-    if (known !== undefined) return known;
-    const peer = peerOf(raw.socket);
-    const caller = clientAddress(
-      { peer, headers: raw.headers, headersDistinct: raw.headersDistinct },
-      this.#addressRules,
-    );
-    this.#callers.set(raw, caller);
+  #callerOf(request: IncomingMessage): ClientAddress {
+    const peer = peerOf(request.socket);
+    const caller = clientAddress(peer, request, this.#addressRules);
     if (caller.isDisbelieved) {
       this.#rareLog.warn(
         { peer },
@@ -185,7 +181,7 @@ export class HttpServer implements AsyncDisposable {
   /** A name that no client asks for. The official server answers 400 with an explanation, in place of 404. */
   #refuseMethod(method: string, request: FastifyRequest, reply: FastifyReply): FastifyReply {
     const text = `There is no sync method ${JSON.stringify(method.slice(0, 50))}. The letter case counts.`;
-    this.#logOf(request).fail(text, false);
+    this.#visitOf(request).log.fail(text, false);
     return reply.code(400).type('text/plain; charset=utf-8').send(text);
   }
 
@@ -193,16 +189,16 @@ export class HttpServer implements AsyncDisposable {
   #refuseAddress(request: FastifyRequest, reply: FastifyReply): FastifyReply {
     const allowed = allowedVerbs(request.url.replace(/\?.*$/s, ''));
     if (allowed === undefined) {
-      this.#logOf(request).fail('There is nothing at this address', false);
+      this.#visitOf(request).log.fail('There is nothing at this address', false);
       return reply.code(404).send();
     }
-    this.#logOf(request).fail(`This address takes ${allowed}, not ${request.method}`, false);
+    this.#visitOf(request).log.fail(`This address takes ${allowed}, not ${request.method}`, false);
     return reply.code(405).header('allow', allowed).send();
   }
 
   #answerError(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
     reply.hijack();
-    answerError({ response: reply.raw, log: this.#logOf(request) }, error);
+    answerError({ response: reply.raw, log: this.#visitOf(request).log }, error);
   }
 
   /** What is no HTTP/1 never becomes a request. */

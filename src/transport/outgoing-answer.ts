@@ -1,12 +1,12 @@
 import { type FileHandle, open, rm } from 'node:fs/promises';
-import type { ServerResponse } from 'node:http';
+import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import type { Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { promisify } from 'node:util';
 import { constants, createZstdCompress, zstdCompress, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import type { Answer, Dress } from '../protocol/message.ts';
 import { plainFrame, shortBytesMax } from '../storage/zstd-plain.ts';
-import { compressAtOnceBytesMax, streamPieceBytes } from './http-limits.ts';
+import { compressAtOnceBytesMax, onePieceBytesMax, streamPieceBytes } from './http-limits.ts';
 import { giveBack } from './piece-memory.ts';
 
 const zstdCompressInPool = promisify(zstdCompress);
@@ -32,23 +32,30 @@ export interface Outgoing {
 export async function sendAnswer(answer: Answer, outgoing: Outgoing): Promise<void> {
   if (answer.kind === 'file') return sendFile(answer, outgoing);
   const { bytes, originalBytes } = await dressed(answer, outgoing.dress);
-  cutOffWhenSilent(outgoing);
-  outgoing.response.writeHead(200, { ...headersOf(outgoing.dress, originalBytes), 'content-length': bytes.byteLength });
-  outgoing.response.end(bytes);
+  const { response, dress } = outgoing;
+  response.writeHead(200, headersOf(dress, originalBytes, bytes.byteLength));
+  endWith(bytes, response);
+  // Most answers are in the hands of the system by now.
+  if (response.writableLength > 0) cutOffWhenSilent(outgoing);
+}
+
+/** Node sends head and body in one piece if the body is text, and in two otherwise, which costs more than to copy it. */
+function endWith(bytes: Uint8Array, response: ServerResponse): void {
+  if (bytes.byteLength > onePieceBytesMax) response.end(bytes);
+  else response.end(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1'), 'latin1');
 }
 
 async function sendFile({ path, byteLength, soundness }: FileAnswer, outgoing: Outgoing): Promise<void> {
   await using file = await open(path); // Before the status line: that it cannot be opened can still be told.
   cutOffWhenSilent(outgoing);
   const { response, dress } = outgoing;
-  const headers = headersOf(dress, byteLength);
   if (dress === 'modern') {
-    response.writeHead(200, headers);
+    response.writeHead(200, headersOf(dress, byteLength));
     response.flushHeaders(); // The first piece takes some milliseconds, and the receiver can prepare meanwhile.
     const zstd = createZstdCompress({ chunkSize: streamPieceBytes, params: fileParams });
     await Promise.all([passOn(zstd, response), writeFileTo(file, zstd, soundness)]);
   } else {
-    response.writeHead(200, { ...headers, 'content-length': byteLength });
+    response.writeHead(200, headersOf(dress, byteLength, byteLength));
     await writeFileTo(file, response, soundness);
     await finished(response);
   }
@@ -110,10 +117,13 @@ export async function disposeOfFile(answer: FileAnswer, release: () => void): Pr
   }
 }
 
-function headersOf(dress: Dress, originalBytes: number): Record<string, string | number> {
-  const headers = { 'content-type': 'application/octet-stream' };
+/** `sentBytes`: length of what is sent, if it is known. */
+function headersOf(dress: Dress, originalBytes: number, sentBytes?: number): OutgoingHttpHeaders {
+  const headers: OutgoingHttpHeaders = { 'content-type': 'application/octet-stream' };
   // No content-encoding: the compression belongs to the protocol, HTTP libraries must not undo it.
-  return dress === 'modern' ? { ...headers, 'anki-original-size': originalBytes } : headers;
+  if (dress === 'modern') headers['anki-original-size'] = originalBytes;
+  if (sentBytes !== undefined) headers['content-length'] = sentBytes;
+  return headers;
 }
 
 interface DressedBytes {

@@ -10,12 +10,17 @@ const NAMED_RANGES: Readonly<Record<string, readonly string[]>> = {
 /** Who is believed without a list: a proxy on this computer or in its network. */
 export const trustedByDefault: readonly string[] = ['loopback', 'private'];
 
+/** So many answers about peers are remembered. */
+const verdictsMax = 1000;
+
 type Range = [ipaddr.IPv4 | ipaddr.IPv6, number];
 
 /** Whose word about the address of a client counts. */
 export class ProxyTrust {
   readonly #peers: readonly Range[];
   readonly #chain: readonly Range[];
+  /** Answers that were given: most requests come from the same few. */
+  readonly #verdicts = new Map<Peer, boolean>();
 
   /** Entries are `loopback`, `private`, addresses, and ranges such as `10.0.0.0/8`. Throws for anything else, naming it. */
   constructor(entries: readonly string[] = trustedByDefault) {
@@ -25,7 +30,14 @@ export class ProxyTrust {
 
   /** Is whoever has connected a proxy? Unix sockets have access rights instead of addresses. */
   trusts(peer: Peer): boolean {
-    return peer === unixPeer || isIn(peer, this.#peers);
+    if (peer === unixPeer) return true;
+    let verdict = this.#verdicts.get(peer);
+    if (verdict === undefined) {
+      verdict = isIn(peer, this.#peers);
+      if (this.#verdicts.size === verdictsMax) this.#verdicts.clear();
+      this.#verdicts.set(peer, verdict);
+    }
+    return verdict;
   }
 
   /**

@@ -7,13 +7,13 @@ import type { Report } from '../protocol/report.ts';
 import { slowAnswerMsMin } from './http-limits.ts';
 import type { Sender } from './incoming-call.ts';
 
-/** Bytes that earlier requests of a connection moved. */
-const countedBytes = new WeakMap<Socket, BytesMoved>();
-
 interface BytesMoved {
   readonly bytesIn: number;
   readonly bytesOut: number;
 }
+
+/** Bytes that earlier requests of a connection moved. */
+const countedBytes = new WeakMap<Socket, { -readonly [Key in keyof BytesMoved]: BytesMoved[Key] }>();
 
 /** Asked for every few seconds by container platforms and monitoring. */
 const PROBES: readonly string[] = ['/health', '/ready', '/metrics'];
@@ -36,13 +36,13 @@ export interface RequestListeners {
  * What is logged of a request, in one line when it is over. Field names are those of the official server. Never in
  * here: host keys and passwords, so no query string either.
  */
-export class RequestLog {
+export class RequestLog implements Disposable {
   readonly #listeners: RequestListeners;
   readonly #path: string;
   readonly #startedMs = performance.now();
-  readonly #fields: Record<string, unknown> = {};
+  readonly #fields: Record<string, unknown>;
+  readonly #sender: Sender = {};
   #method: SyncMethod | MediaMethod | undefined;
-  #sender: Sender = {};
   #failure: RequestFailure | undefined;
   #report: Report | undefined;
   #answerMs = 0;
@@ -53,6 +53,7 @@ export class RequestLog {
   constructor(listeners: RequestListeners, target: string) {
     this.#listeners = listeners;
     this.#path = pathOf(target);
+    this.#fields = { uri: this.#path };
   }
 
   /** More to be logged. */
@@ -67,14 +68,12 @@ export class RequestLog {
 
   /** Who is asking, as far as it is known by now. */
   identify(sender: Sender): void {
-    this.#sender = { ...this.#sender, ...sender };
+    Object.assign(this.#sender, sender);
     const { user, sessionKey, clientVersion, deviceId } = sender;
-    this.add({
-      ...(user !== undefined && { uid: user }),
-      ...(deviceId !== undefined && { device: deviceId }),
-      ...(sessionKey && { session: sessionKey }),
-      ...(clientVersion && { client: clientVersion }),
-    });
+    if (user !== undefined) this.#fields['uid'] = user;
+    if (deviceId !== undefined) this.#fields['device'] = deviceId;
+    if (sessionKey) this.#fields['session'] = sessionKey;
+    if (clientVersion) this.#fields['client'] = clientVersion;
   }
 
   /** Why it failed, in words. A fault is ours, everything else the sender's. */
@@ -93,11 +92,12 @@ export class RequestLog {
   /** Keeps the line back while the request is worked on, which may be longer than its client waits for the answer. */
   hold(): Disposable {
     this.#holds++;
-    return {
-      [Symbol.dispose]: () => {
-        if (--this.#holds === 0) this.#outcome?.();
-      },
-    };
+    return this;
+  }
+
+  /** Ends one hold. */
+  [Symbol.dispose](): void {
+    if (--this.#holds === 0) this.#outcome?.();
   }
 
   /** Writes the line when the response is over, whichever way. */
@@ -131,7 +131,6 @@ export class RequestLog {
   #write({ status, elapsedMs, isComplete, bytesIn, bytesOut }: RequestEnd): void {
     const isSlow = this.#answerMs >= slowAnswerMsMin;
     const fields = {
-      uri: this.#path,
       ...this.#fields,
       httpstatus: status,
       elap_ms: Math.round(elapsedMs),
@@ -151,10 +150,16 @@ export class RequestLog {
 }
 
 function bytesSince(socket: Socket): BytesMoved {
-  const before = countedBytes.get(socket) ?? { bytesIn: 0, bytesOut: 0 };
-  const now = { bytesIn: socket.bytesRead, bytesOut: socket.bytesWritten };
-  countedBytes.set(socket, now);
-  return { bytesIn: now.bytesIn - before.bytesIn, bytesOut: now.bytesOut - before.bytesOut };
+  let counted = countedBytes.get(socket);
+  if (counted === undefined) {
+    counted = { bytesIn: 0, bytesOut: 0 };
+    countedBytes.set(socket, counted);
+  }
+  const { bytesRead, bytesWritten } = socket;
+  const moved = { bytesIn: bytesRead - counted.bytesIn, bytesOut: bytesWritten - counted.bytesOut };
+  counted.bytesIn = bytesRead;
+  counted.bytesOut = bytesWritten;
+  return moved;
 }
 
 function pathOf(target: string): string {
