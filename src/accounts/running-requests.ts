@@ -3,21 +3,23 @@ import { setTimeout as delay } from 'node:timers/promises';
 /** One request whose sender is known, from its header to the end of its answer. */
 export class RunningRequest implements Disposable {
   readonly hostKey: string;
-  readonly ended: Promise<void>;
   readonly #cut: () => void;
-  readonly #end: () => void;
+  readonly #onEnd: (request: RunningRequest) => void;
   #movesBytes = true;
   #isUnwelcome = false;
+  /** Made when somebody waits for the end. */
+  #ended: PromiseWithResolvers<void> | undefined;
 
   constructor(hostKey: string, cut: () => void, onEnd: (request: RunningRequest) => void) {
-    const { promise, resolve } = Promise.withResolvers<void>();
     this.hostKey = hostKey;
-    this.ended = promise;
     this.#cut = cut;
-    this.#end = () => {
-      onEnd(this);
-      resolve();
-    };
+    this.#onEnd = onEnd;
+  }
+
+  /** Settles when the request is over. Only to be asked for while it is not. */
+  get ended(): Promise<void> {
+    this.#ended ??= Promise.withResolvers();
+    return this.#ended.promise;
   }
 
   /** Is its body arriving, or its answer leaving? In between it waits in a lane, where it is refused in words. */
@@ -33,7 +35,8 @@ export class RunningRequest implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.#end();
+    this.#onEnd(this);
+    this.#ended?.resolve();
   }
 }
 

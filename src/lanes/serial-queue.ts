@@ -17,15 +17,19 @@ export class SerialQueue {
   /** Runs a task after all that came before it; resolves or fails as the task does. */
   run<Result>(task: () => Promise<Result>): Promise<Result> {
     this.#length += 1;
-    const timed = () => {
-      this.#runningSinceMs = performance.now();
-      return task();
-    };
-    const result = this.#last.then(timed).finally(() => {
+    const timed = () => this.#timed(task);
+    const result = this.#last.then(timed, timed);
+    this.#last = result;
+    return result;
+  }
+
+  async #timed<Result>(task: () => Promise<Result>): Promise<Result> {
+    this.#runningSinceMs = performance.now();
+    try {
+      return await task();
+    } finally {
       this.#length -= 1;
       this.#runningSinceMs = undefined;
-    });
-    this.#last = result.catch(() => undefined);
-    return result;
+    }
   }
 }

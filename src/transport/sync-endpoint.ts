@@ -70,7 +70,7 @@ export class SyncEndpoint {
       this.#follow(exchange, sender, hostKey);
     };
     const call: OpenCall = { request, method, address: caller.ip, identify };
-    const syncHeader = request.headersDistinct[syncHeaderName]?.[0]; // Of several the first counts.
+    const syncHeader = firstHeader(request, syncHeaderName);
     if (syncHeader !== undefined) return readModernCall(call, syncHeader, this.#options);
     if (request.method !== 'POST') return readBeginQuery(call, queryOf(request), this.#options);
     const contentType = request.headers['content-type'];
@@ -163,6 +163,13 @@ export function answerError({ response, log }: Pick<Exchange, 'response' | 'log'
 
 function textAnswer(text: string): Answer {
   return { kind: 'bytes', bytes: new TextEncoder().encode(text) };
+}
+
+/** Of several headers of one name the first counts; Node would join them. */
+function firstHeader({ rawHeaders }: IncomingMessage, name: string): string | undefined {
+  for (let at = 0; at < rawHeaders.length; at += 2)
+    if (rawHeaders[at]?.toLowerCase() === name) return rawHeaders[at + 1];
+  return undefined;
 }
 
 function queryOf(request: IncomingMessage): URLSearchParams {

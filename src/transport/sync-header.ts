@@ -1,4 +1,11 @@
-import { isJsonObject, type JsonObject, type JsonValue, memberOf, parseJson } from '../collection/format/json.ts';
+import {
+  isJsonObject,
+  type JsonObject,
+  type JsonValue,
+  memberOf,
+  parseJson,
+  stringifyJson,
+} from '../collection/format/json.ts';
 import { SyncError } from '../errors.ts';
 import { syncHeaderCharsMax } from './http-limits.ts';
 
@@ -45,9 +52,15 @@ function readObject(text: string): JsonObject {
     throw malformed('is not JSON'); // The cause is not passed on: it may quote the text.
   }
   if (!isJsonObject(value)) throw malformed('is not an object');
+  if (isWholeText(value, text)) return value;
   const repeated = repeatedName(text);
   if (repeated !== undefined) throw malformed(`has "${repeated}" twice`);
   return value;
+}
+
+/** Written again it is the same text, as with all real clients: then nothing in it was there twice. */
+function isWholeText(value: JsonObject, text: string): boolean {
+  return stringifyJson(value) === text;
 }
 
 /** In valid JSON a string before a colon is a member's name; it belongs to the outermost object at depth 1. */
