@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { MEDIA_METHODS, SYNC_METHODS } from '../protocol/message.ts';
-import { intendedTarget, type RequestLook } from './address.ts';
+import { intendedTarget, methodOf, type RequestLook } from './address.ts';
 
 const modern = { method: 'POST', hasSyncHeader: true, contentType: undefined };
 const form = { method: 'POST', hasSyncHeader: false, contentType: 'multipart/form-data; boundary=b' };
@@ -72,4 +72,24 @@ test('a whole address as target counts by its path', () => {
   assert.equal(meant('http://elsewhere.example:1/sync/meta?x', bare), '/sync/meta?x');
   assert.equal(meant('HTTP://elsewhere.example', bare), 'HTTP://elsewhere.example');
   assert.equal(meant('http://elsewhere.example?x', bare), '/?x');
+});
+
+test('a target is a message only with its own prefix, its own letters and a verb that it takes', () => {
+  for (const method of SYNC_METHODS) assert.equal(methodOf('POST', `/sync/${method}`), method);
+  for (const method of MEDIA_METHODS) assert.equal(methodOf('POST', `/msync/${method}?k=x`), method);
+  for (const verb of ['GET', 'HEAD']) assert.equal(methodOf(verb, '/msync/begin?k=x'), 'begin');
+  const others = [
+    '/sync/begin',
+    '/msync/meta',
+    '/sync/Meta',
+    '/sync/meta/',
+    '/sync/',
+    '/sync',
+    '/',
+    '/x/sync/meta',
+    '',
+  ];
+  for (const target of others) assert.equal(methodOf('POST', target), undefined, target);
+  for (const target of ['/sync/meta', '/msync/mediaSanity']) assert.equal(methodOf('GET', target), undefined, target);
+  assert.equal(methodOf('PUT', '/msync/begin'), undefined);
 });

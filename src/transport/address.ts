@@ -1,5 +1,8 @@
 import { MEDIA_METHODS, type MediaMethod, SYNC_METHODS, type SyncMethod } from '../protocol/message.ts';
 
+const syncPrefix = '/sync/';
+const mediaPrefix = '/msync/';
+
 /** What a request looks like before its address is trusted. */
 export interface RequestLook {
   /** HTTP method. */
@@ -51,15 +54,28 @@ function fusedRoute(segment: string): string | undefined {
 
 function routeOfMethod(method: string): string | undefined {
   // The two lists share no name, so a method under the wrong prefix is clear too.
-  if (isSyncMethod(method)) return `/sync/${method}`;
-  return isMediaMethod(method) ? `/msync/${method}` : undefined;
+  if (isSyncMethod(method)) return syncPrefix + method;
+  return isMediaMethod(method) ? mediaPrefix + method : undefined;
 }
 
-export function isSyncMethod(text: string): text is SyncMethod {
+/** The message that a request with this verb and target is; undefined when it is none. */
+export function methodOf(verb: string, target: string): SyncMethod | MediaMethod | undefined {
+  const [path = ''] = target.split('?', 1);
+  if (path.startsWith(syncPrefix)) {
+    const name = path.slice(syncPrefix.length);
+    return verb === 'POST' && isSyncMethod(name) ? name : undefined;
+  }
+  if (!path.startsWith(mediaPrefix)) return undefined;
+  const name = path.slice(mediaPrefix.length);
+  if (!isMediaMethod(name)) return undefined;
+  return verb === 'POST' || (name === 'begin' && (verb === 'GET' || verb === 'HEAD')) ? name : undefined;
+}
+
+function isSyncMethod(text: string): text is SyncMethod {
   return SYNC_METHODS.some((method) => method === text);
 }
 
-export function isMediaMethod(text: string): text is MediaMethod {
+function isMediaMethod(text: string): text is MediaMethod {
   return MEDIA_METHODS.some((method) => method === text);
 }
 

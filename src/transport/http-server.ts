@@ -1,4 +1,4 @@
-import type { IncomingMessage } from 'node:http';
+import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
@@ -9,8 +9,7 @@ import { type Quota, QuotaDispatcher } from '../lanes/quota.ts';
 import { stalledBodyMsMax } from '../limits.ts';
 import type { Log } from '../log.ts';
 import type { ObserveRequest } from '../monitoring/request-over.ts';
-import type { MediaMethod, SyncMethod } from '../protocol/message.ts';
-import { intendedTarget, isMediaMethod, isSyncMethod } from './address.ts';
+import { intendedTarget, methodOf } from './address.ts';
 import { drainRest } from './body-reader.ts';
 import { type AddressRules, type AddressSource, type ClientAddress, clientAddress } from './client-address.ts';
 import { headersBytesMax, headersMsMax, keepAliveMsMax, lingerMsMax, strangerSpoolsMax } from './http-limits.ts';
@@ -61,6 +60,8 @@ interface Visit {
 
 /** The server as the network sees it. */
 export class HttpServer implements AsyncDisposable {
+  readonly #endpoint: SyncEndpoint;
+  /** Answers everything that is no message of a sync. */
   readonly #app: FastifyInstance;
   readonly #options: HttpServerOptions;
   readonly #listeners: Listeners;
@@ -73,11 +74,12 @@ export class HttpServer implements AsyncDisposable {
     this.#options = options;
     this.#rareLog = new RareLog(options.log);
     this.#addressRules = { source: options.ipHeader, trust: new ProxyTrust(options.trustedProxies) };
+    this.#endpoint = newEndpoint(options);
     this.#app = newApp(options.headersMsMax ?? headersMsMax, {
+      onRequest: (request, response, others) => this.#receive(request, response, others),
       onNonsense: (error, socket) => this.#refuseNonsense(error, socket),
       onBadAddress: (error, request, reply) => this.#answerError(error, request, reply),
     });
-    this.#app.addHook('onRequest', (request, reply, next) => this.#begin(request, reply, next));
     this.#app.setErrorHandler((error, request, reply) => this.#answerError(error, request, reply));
     this.#addRoutes();
     this.#listeners = new Listeners(this.#app.server, options.log, options.tls);
@@ -109,7 +111,7 @@ export class HttpServer implements AsyncDisposable {
     this.#isClosing = true;
     const ended = this.#listeners.close();
     const closed = this.#app.close(); // Answers what still comes on open connections with 503.
-    this.#app.server.closeIdleConnections();
+    this.#app.server.close();
     const isOver = await Promise.race([ended.then(() => true), delay(graceMs, false, { ref: false })]);
     if (!isOver) this.#listeners.cutAll();
     await Promise.all([ended, closed]);
@@ -120,44 +122,47 @@ export class HttpServer implements AsyncDisposable {
   }
 
   #addRoutes(): void {
-    const { stalledMsMax = stalledBodyMsMax, spoolFolder, payloadBytesMax } = this.#options;
-    const spoolRoom = new SpoolRoom(spoolFolder, strangerSpoolsMax * payloadBytesMax);
-    const { accounts, log } = this.#options;
-    const throttle = new LoginThrottle({ log, isUser: (name) => accounts.person(name) !== undefined });
-    const { quota } = this.#options;
-    const dispatcher =
-      quota === undefined ? this.#options.dispatcher : new QuotaDispatcher(this.#options.dispatcher, quota, log);
-    const endpoint = new SyncEndpoint({ ...this.#options, dispatcher, stalledMsMax, spoolRoom, throttle });
-    const answer = async (method: SyncMethod | MediaMethod, request: FastifyRequest, reply: FastifyReply) => {
-      reply.hijack(); // The endpoint writes the response itself, in the dress of the request.
-      await endpoint.handle({ request: request.raw, response: reply.raw, method, ...this.#visitOf(request) });
-    };
-    this.#app.post<MethodParams>('/sync/:method(.+)', (request, reply) => {
-      const { method } = request.params;
-      return isSyncMethod(method) ? answer(method, request, reply) : this.#refuseMethod(method, request, reply);
-    });
-    this.#app.post<MethodParams>('/msync/:method(.+)', (request, reply) => {
-      const { method } = request.params;
-      return isMediaMethod(method) ? answer(method, request, reply) : this.#refuseMethod(method, request, reply);
-    });
-    this.#app.get('/msync/begin', (request, reply) => answer('begin', request, reply));
+    for (const prefix of ['sync', 'msync']) {
+      this.#app.post<MethodParams>(`/${prefix}/:method(.+)`, (request, reply) => this.#refuseMethod(request, reply));
+    }
     const { probes = { problems: async () => [], metrics: undefined } } = this.#options;
     addProbes(this.#app, probes, (request, why) => this.#visitOf(request).log.fail(why, false));
     this.#app.get('/', (_request, reply) => reply.type('text/plain; charset=utf-8').send(welcome));
     this.#app.setNotFoundHandler((request, reply) => this.#refuseAddress(request, reply));
   }
 
-  #begin({ raw: request, url }: FastifyRequest, { raw: response }: FastifyReply, next: () => void): void {
+  /** Messages go straight to their endpoint, which writes the response in the dress of the request. */
+  #receive(request: IncomingMessage, response: ServerResponse, others: RequestListener): void {
+    request.url = intendedTarget({
+      method: request.method ?? '',
+      target: request.url ?? '/',
+      hasSyncHeader: request.headers[syncHeaderName] !== undefined,
+      contentType: request.headers['content-type'],
+    });
+    const method = methodOf(request.method ?? '', request.url);
+    if (this.#isClosing && method !== undefined) {
+      refuseWhileClosing(response);
+      return;
+    }
+    const visit = this.#begin(request, response);
+    if (method !== undefined) {
+      void this.#endpoint.handle({ request, response, method, ...visit });
+      return;
+    }
+    this.#visits.set(request, visit);
+    others(request, response);
+  }
+
+  #begin(request: IncomingMessage, response: ServerResponse): Visit {
     const caller = this.#callerOf(request);
-    const log = new RequestLog(this.#options, url);
-    this.#visits.set(request, { caller, log });
+    const log = new RequestLog(this.#options, request.url ?? '/');
     log.add({ ip: caller.ip });
     log.writeAfter(response);
     response.on('finish', () => {
       drainRest(request, this.#options.lingerMsMax ?? lingerMsMax);
       if (this.#isClosing) setImmediate(() => this.#app.server.closeIdleConnections());
     });
-    next();
+    return { caller, log };
   }
 
   #visitOf({ raw, url }: FastifyRequest): Visit {
@@ -179,7 +184,8 @@ export class HttpServer implements AsyncDisposable {
   }
 
   /** A name that no client asks for. The official server answers 400 with an explanation, in place of 404. */
-  #refuseMethod(method: string, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  #refuseMethod(request: FastifyRequest<MethodParams>, reply: FastifyReply): FastifyReply {
+    const { method } = request.params;
     const text = `There is no sync method ${JSON.stringify(method.slice(0, 50))}. The letter case counts.`;
     this.#visitOf(request).log.fail(text, false);
     return reply.code(400).type('text/plain; charset=utf-8').send(text);
@@ -221,28 +227,42 @@ const welcome = `This is a sync server for Anki.
 It has nothing to show here. Type this address into Anki instead, where it asks for a self-hosted sync server.
 `;
 
-interface Refusals {
+function newEndpoint(options: HttpServerOptions): SyncEndpoint {
+  const { accounts, log, quota, spoolFolder, payloadBytesMax, stalledMsMax = stalledBodyMsMax } = options;
+  const spoolRoom = new SpoolRoom(spoolFolder, strangerSpoolsMax * payloadBytesMax);
+  const throttle = new LoginThrottle({ log, isUser: (name) => accounts.person(name) !== undefined });
+  const dispatcher = quota === undefined ? options.dispatcher : new QuotaDispatcher(options.dispatcher, quota, log);
+  return new SyncEndpoint({ ...options, dispatcher, stalledMsMax, spoolRoom, throttle });
+}
+
+/** The client is to come again, on another connection. */
+function refuseWhileClosing(response: ServerResponse): void {
+  response.writeHead(503, { connection: 'close', 'content-type': 'text/plain; charset=utf-8', 'content-length': 3 });
+  response.end('503');
+}
+
+interface Hooks {
+  /** `others` is Fastify. */
+  onRequest(request: IncomingMessage, response: ServerResponse, others: RequestListener): void;
   onNonsense(error: Error, socket: Socket): void;
   onBadAddress(error: Error, request: FastifyRequest, reply: FastifyReply): void;
 }
 
-function newApp(headersTimeout: number, { onNonsense, onBadAddress }: Refusals): FastifyInstance {
-  const app = fastify({
-    http: { maxHeaderSize: headersBytesMax, headersTimeout, connectionsCheckingInterval: headersTimeout / 2 },
+function newApp(headersTimeout: number, { onRequest, onNonsense, onBadAddress }: Hooks): FastifyInstance {
+  const serverOptions = {
+    maxHeaderSize: headersBytesMax,
+    headersTimeout,
+    connectionsCheckingInterval: headersTimeout / 2,
     keepAliveTimeout: keepAliveMsMax,
     requestTimeout: 0, // Bodies are watched for silence, not for their whole time: see `readBody`.
+  };
+  const app = fastify({
+    serverFactory: (others) => createServer(serverOptions, (request, response) => onRequest(request, response, others)),
     clientErrorHandler: onNonsense,
     frameworkErrors: onBadAddress,
-    rewriteUrl: (request) =>
-      intendedTarget({
-        method: request.method ?? '',
-        target: request.url ?? '/',
-        hasSyncHeader: request.headers[syncHeaderName] !== undefined,
-        contentType: request.headers['content-type'],
-      }),
     routerOptions: { maxParamLength: headersBytesMax },
   });
-  // Sync bodies are streams that only their method understands; nobody else reads or limits them.
+  // Bodies at other addresses are nobody's to read.
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', (_request, _body, done) => done(null));
   return app;
