@@ -118,30 +118,40 @@ function onSilence(request: IncomingMessage, stalledMsMax: number, settle: (erro
  * would else take a hundred times its size.
  */
 export class ByteCollector {
-  #buffer = new ArrayBuffer(0);
+  #buffer = nothing;
   #byteLength = 0;
 
   get byteLength(): number {
     return this.#byteLength;
   }
 
+  /** A first piece that fills its buffer is not copied: most bodies come in one, and the buffer is taken over. */
   take(piece: Uint8Array): undefined {
+    const { buffer } = piece;
     const needed = this.#byteLength + piece.length;
-    if (needed > this.#buffer.byteLength)
-      this.#buffer = this.#buffer.transfer(Math.max(needed, 2 * this.#buffer.byteLength));
-    new Uint8Array(this.#buffer).set(piece, this.#byteLength);
+    if (this.#byteLength === 0 && buffer instanceof ArrayBuffer && buffer.byteLength === needed) {
+      this.#buffer = buffer;
+    } else {
+      if (needed > this.#buffer.byteLength) this.#buffer = this.#grown(Math.max(needed, 2 * this.#buffer.byteLength));
+      new Uint8Array(this.#buffer).set(piece, this.#byteLength);
+    }
     this.#byteLength = needed;
   }
 
   /** All bytes; the collector is empty afterwards. They own their buffer and can be handed to another thread. */
   release(): Uint8Array<ArrayBuffer> {
-    // Most bodies come in one piece and fill their buffer.
     const whole = this.#byteLength === this.#buffer.byteLength ? this.#buffer : this.#buffer.transfer(this.#byteLength);
-    this.#buffer = new ArrayBuffer(0);
+    this.#buffer = nothing;
     this.#byteLength = 0;
     return new Uint8Array(whole);
   }
+
+  #grown(byteLength: number): ArrayBuffer {
+    return this.#buffer === nothing ? new ArrayBuffer(byteLength) : this.#buffer.transfer(byteLength);
+  }
 }
+
+const nothing = new ArrayBuffer(0);
 
 /**
  * Cuts a body into blocks of one size, however finely its sender has cut it: what is done for each piece is then done

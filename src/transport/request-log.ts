@@ -18,6 +18,8 @@ const countedBytes = new WeakMap<Socket, { -readonly [Key in keyof BytesMoved]: 
 /** Asked for every few seconds by container platforms and monitoring. */
 const PROBES: readonly string[] = ['/health', '/ready', '/metrics'];
 
+const details = { event: 'request' };
+
 /** How a request ended on the wire. */
 interface RequestEnd extends BytesMoved {
   /** 0 when nothing was answered. */
@@ -103,7 +105,7 @@ export class RequestLog implements Disposable {
   /** Writes the line when the response is over, whichever way. */
   writeAfter(response: ServerResponse): void {
     const { socket } = response; // Gone from the response by then.
-    response.once('close', () => {
+    response.on('close', () => {
       const status = response.headersSent ? response.statusCode : 0;
       const elapsedMs = performance.now() - this.#startedMs;
       const moved = socket === null ? { bytesIn: 0, bytesOut: 0 } : bytesSince(socket);
@@ -130,15 +132,13 @@ export class RequestLog implements Disposable {
 
   #write({ status, elapsedMs, isComplete, bytesIn, bytesOut }: RequestEnd): void {
     const isSlow = this.#answerMs >= slowAnswerMsMin;
-    const fields = {
-      ...this.#fields,
-      httpstatus: status,
-      elap_ms: Math.round(elapsedMs),
-      ...(isSlow && { answer_ms: Math.round(this.#answerMs) }),
-      bytes_in: bytesIn,
-      bytes_out: bytesOut,
-      details: { event: 'request' },
-    };
+    const fields = this.#fields;
+    fields['httpstatus'] = status;
+    fields['elap_ms'] = Math.round(elapsedMs);
+    if (isSlow) fields['answer_ms'] = Math.round(this.#answerMs);
+    fields['bytes_in'] = bytesIn;
+    fields['bytes_out'] = bytesOut;
+    fields['details'] = details;
     const { log } = this.#listeners;
     if (this.#failure?.isFault) log.error(fields, 'failed');
     else if (!isComplete) log.info(fields, 'cut off');

@@ -86,3 +86,18 @@ test('nothing else is ever thrown, and what is read is what was written', () => 
     }),
   );
 });
+
+test('it does not matter in which order and with how many blanks the header is written', () => {
+  const text = fc.string({ unit: fc.constantFrom('a', ' ', '"', '\\', ',', '}', '\t', '~', '!') });
+  fc.assert(
+    fc.property(text, text, text, fc.integer({ min: 7, max: 12 }), (k, c, s, v) => {
+      const [usual, spaced, turned] = [
+        JSON.stringify({ v, k, c, s }),
+        JSON.stringify({ v, k, c, s }, null, 1).replaceAll('\n', ' '),
+        JSON.stringify({ s, c, k, v }),
+      ].map((header) => (isRefused(header) ? 'refused' : parseSyncHeader(header)));
+      assert.deepEqual(usual, spaced);
+      assert.deepEqual(usual, turned);
+    }),
+  );
+});

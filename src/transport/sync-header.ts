@@ -1,11 +1,4 @@
-import {
-  isJsonObject,
-  type JsonObject,
-  type JsonValue,
-  memberOf,
-  parseJson,
-  stringifyJson,
-} from '../collection/format/json.ts';
+import { isJsonObject, type JsonObject, type JsonValue, memberOf, parseJson } from '../collection/format/json.ts';
 import { SyncError } from '../errors.ts';
 import { syncHeaderCharsMax } from './http-limits.ts';
 
@@ -31,6 +24,18 @@ const syncVersionMax = 11;
 export function parseSyncHeader(text: string): SyncHeader {
   if (text.length > syncHeaderCharsMax) throw malformed(`is longer than ${syncHeaderCharsMax} characters`);
   if (!/^[\t\x20-\x7e]*$/.test(text)) throw malformed('is not ASCII');
+  const usual = usualForm.exec(text);
+  if (usual !== null) {
+    const [, version, hostKey = '', clientVersion = '', sessionKey = ''] = usual;
+    return { syncVersion: Number(version), hostKey, clientVersion, sessionKey };
+  }
+  return readAnyForm(text);
+}
+
+/** What all clients send: no blanks, this order, nothing escaped. It says the same as if it was read as JSON. */
+const usualForm = /^\{"v":(8|9|10|11),"k":"([ !#-[\]-~]*)","c":"([ !#-[\]-~]*)","s":"([ !#-[\]-~]*)"\}$/;
+
+function readAnyForm(text: string): SyncHeader {
   const members = readObject(text);
   const version = memberOf(members, 'v');
   if (typeof version !== 'number' || version < syncVersionMin || version > syncVersionMax) {
@@ -52,15 +57,9 @@ function readObject(text: string): JsonObject {
     throw malformed('is not JSON'); // The cause is not passed on: it may quote the text.
   }
   if (!isJsonObject(value)) throw malformed('is not an object');
-  if (isWholeText(value, text)) return value;
   const repeated = repeatedName(text);
   if (repeated !== undefined) throw malformed(`has "${repeated}" twice`);
   return value;
-}
-
-/** Written again it is the same text, as with all real clients: then nothing in it was there twice. */
-function isWholeText(value: JsonObject, text: string): boolean {
-  return stringifyJson(value) === text;
 }
 
 /** In valid JSON a string before a colon is a member's name; it belongs to the outermost object at depth 1. */

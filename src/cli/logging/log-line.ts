@@ -18,19 +18,21 @@ export function printable(line: string): string {
  * An entry for people and for `grep`: time, level, text, then the fields as `name="value"`. The fields of requests have
  * the names that the official server uses. What is in `details` is for machines: the text has said it.
  */
-export function textLine(level: keyof Log, { err, details: _, ...fields }: LogFields, text: string): string {
-  let line = `${new Date().toISOString()} ${LEVEL_WORDS[level]} ${text}${pairsOf(fields)}`;
-  if (err instanceof Error) line += pairsOf(errorFields(pino.stdSerializers.err(err)));
+export function textLine(level: keyof Log, fields: LogFields, text: string): string {
+  let line = `${new Date().toISOString()} ${LEVEL_WORDS[level]} ${text}`;
+  for (const key of Object.keys(fields)) if (key !== 'err' && key !== 'details') line += pair(key, fields[key]);
+  if (fields['err'] instanceof Error) {
+    for (const [key, value] of Object.entries(errorFields(pino.stdSerializers.err(fields['err']))))
+      line += pair(key, value);
+  }
   return printable(line);
 }
 
 /** All of one width. */
 const LEVEL_WORDS = { error: 'ERROR', warn: 'WARN ', info: 'INFO ', debug: 'DEBUG' } as const;
 
-function pairsOf(fields: LogFields): string {
-  let pairs = '';
-  for (const [key, value] of Object.entries(fields)) if (value !== undefined) pairs += ` ${key}=${valueText(value)}`;
-  return pairs;
+function pair(key: string, value: unknown): string {
+  return value === undefined ? '' : ` ${key}=${valueText(value)}`;
 }
 
 /** The fields of an entry in JSON: all on one level, errors as two texts. */
