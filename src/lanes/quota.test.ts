@@ -11,7 +11,7 @@ import { exceedsMediaQuota } from '../protocol/media/media-quota.ts';
 import type { Message } from '../protocol/message.ts';
 import { userFolder } from '../user-folder.ts';
 import type { Dispatcher } from './dispatcher.ts';
-import { exceedsCollectionQuota, type Quota, QuotaDispatcher } from './quota.ts';
+import { exceedsCollectionQuota, type Quota, withQuota } from './quota.ts';
 
 const base = mkdtempSync(path.join(tmpdir(), 'anki-quota-'));
 after(() => rmSync(base, { recursive: true, force: true }));
@@ -32,7 +32,7 @@ function world(quota: Quota) {
     close: async () => {},
   };
   const log = { ...silentLog, warn: (fields: unknown) => void warnings.push(fields) };
-  return { seen, warnings, dispatcher: new QuotaDispatcher(inner, quota, log) };
+  return { seen, warnings, dispatcher: withQuota(inner, quota, log) };
 }
 
 function message(

@@ -27,11 +27,17 @@ export function collectionQuotaText(bytes: number, bytesMax: number): string {
   return `Nothing was uploaded: your collection is ${inMiB(bytes)} large, and the sync server keeps ${inMiB(bytesMax)} for each user. Delete what you do not need and use Check Database, or ask whoever runs the server.`;
 }
 
+/** The same dispatcher, within these limits if there are any. */
+export function withQuota(inner: Dispatcher, quota: Quota, log: Log): Dispatcher {
+  const isLimited = quota.collectionBytesMax !== undefined || quota.mediaBytesMax !== undefined;
+  return isLimited ? new QuotaDispatcher(inner, quota, log) : inner;
+}
+
 /**
  * Stands before another dispatcher and refuses what would be too much. An ordinary sync is never refused, whatever it
  * adds: what has been studied is worth more than the limit. It is told in the log.
  */
-export class QuotaDispatcher implements Dispatcher {
+class QuotaDispatcher implements Dispatcher {
   readonly #inner: Dispatcher;
   readonly #quota: Quota;
   readonly #log: Log;

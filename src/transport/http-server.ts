@@ -5,7 +5,7 @@ import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify }
 import type { Accounts } from '../accounts/accounts.ts';
 import { LoginThrottle } from '../accounts/login-throttle.ts';
 import type { Dispatcher } from '../lanes/dispatcher.ts';
-import { type Quota, QuotaDispatcher } from '../lanes/quota.ts';
+import { type Quota, withQuota } from '../lanes/quota.ts';
 import { stalledBodyMsMax } from '../limits.ts';
 import type { Log } from '../log.ts';
 import type { ObserveRequest } from '../monitoring/request-over.ts';
@@ -231,7 +231,7 @@ function newEndpoint(options: HttpServerOptions): SyncEndpoint {
   const { accounts, log, quota, spoolFolder, payloadBytesMax, stalledMsMax = stalledBodyMsMax } = options;
   const spoolRoom = new SpoolRoom(spoolFolder, strangerSpoolsMax * payloadBytesMax);
   const throttle = new LoginThrottle({ log, isUser: (name) => accounts.person(name) !== undefined });
-  const dispatcher = quota === undefined ? options.dispatcher : new QuotaDispatcher(options.dispatcher, quota, log);
+  const dispatcher = quota === undefined ? options.dispatcher : withQuota(options.dispatcher, quota, log);
   return new SyncEndpoint({ ...options, dispatcher, stalledMsMax, spoolRoom, throttle });
 }
 

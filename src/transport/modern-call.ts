@@ -34,7 +34,7 @@ export async function readModernCall(call: OpenCall, headerText: string, context
   return { kind: 'message', message: { folder, method, dress, payload, hostKey, sessionKey, clientVersion } };
 }
 
-async function readPayload(call: OpenCall, folder: UserFolder, context: CallContext): Promise<Payload | 'tooLarge'> {
+function readPayload(call: OpenCall, folder: UserFolder, context: CallContext): Promise<Payload | 'tooLarge'> {
   const { method } = call;
   const bytesMax = sentBytesMax(method, context);
   if (!isFileMethod(method)) return collect(call, bytesMax, context);

@@ -119,13 +119,12 @@ export class SyncEndpoint {
     }
   }
 
-  async #dispatch(message: Message): Promise<Answer> {
-    try {
-      return await this.#options.dispatcher.dispatch(message);
-    } finally {
-      // Whoever receives a file moves or deletes it; after a failure it may still be there.
-      if (message.payload.kind === 'file') await rm(message.payload.path, { force: true });
-    }
+  #dispatch(message: Message): Promise<Answer> {
+    const answered = this.#options.dispatcher.dispatch(message);
+    const { payload } = message;
+    if (payload.kind !== 'file') return answered;
+    // Whoever receives a file moves or deletes it; after a failure it may still be there.
+    return answered.finally(() => rm(payload.path, { force: true }));
   }
 
   /** Logins in the name of whoever calls. */
