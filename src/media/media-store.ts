@@ -1,5 +1,5 @@
-import { createHash, randomUUID } from 'node:crypto';
-import { mkdir, readFile, rename, rm } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { mkdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { messageOf } from '../errors.ts';
 import type { Log } from '../log.ts';
@@ -33,9 +33,6 @@ export interface Batch {
   readonly usnAfter: number;
   readonly at: Date;
 }
-
-/** The state of an index entry's file. `different`: its bytes are not those of the index. */
-export type FileState = 'right' | 'missing' | 'different';
 
 /** The steps of a batch, in order; `moved` and `removed` come once for each file. */
 export type BatchStep = 'prepared' | 'recorded' | 'kept' | 'moved' | 'synced' | 'committed' | 'removed' | 'closed';
@@ -112,25 +109,9 @@ export class MediaStore {
     if (record !== undefined) await this.#finish(record);
   }
 
-  /** Does the file of an index entry hold what the entry says? */
-  async check(name: string, entry: MediaEntry): Promise<FileState> {
-    const file = await this.#contentOf(name, entry.size);
-    if (file === undefined) return 'missing';
-    return file.sha1 === entry.sha1 ? 'right' : 'different';
-  }
-
-  /** The bytes of an index entry, or what is wrong with them. */
-  async read(name: string, entry: MediaEntry): Promise<Buffer | Exclude<FileState, 'right'>> {
-    const size = await this.#sizeOf(name);
-    if (size === undefined) return 'missing';
-    if (size !== entry.size) return 'different';
-    const bytes = await readFile(this.#pathOf(name));
-    return createHash('sha1').update(bytes).digest('hex') === entry.sha1 ? bytes : 'different';
-  }
-
-  /** Where the file of a checked entry lies. */
-  pathOfEntry(name: string): string {
-    return this.#pathOf(name);
+  /** Where the file of an index entry lies; undefined when its name cannot be that of a file. */
+  pathOfEntry(name: string): string | undefined {
+    return isFileName(name) ? this.#pathOf(name) : undefined;
   }
 
   // Step 1: which bytes have to move where, and which files are in their way.
@@ -243,14 +224,10 @@ export class MediaStore {
     this.#log.warn({ user: this.#folder.user, names }, 'Settled a media batch that was cut off');
   }
 
-  async #sizeOf(name: string): Promise<number | undefined> {
-    return isFileName(name) ? sizeOf(this.#pathOf(name)) : undefined;
-  }
-
   // Hash and length of the file under a name. Where the length alone tells that it is not the expected one, the hash is
   // left out.
   async #contentOf(name: string, expectedSize: number | undefined): Promise<Partial<Content> | undefined> {
-    const size = await this.#sizeOf(name);
+    const size = isFileName(name) ? sizeOf(this.#pathOf(name)) : undefined;
     if (size === undefined || size !== expectedSize) return size === undefined ? undefined : { size };
     return contentOf(this.#pathOf(name));
   }
