@@ -42,7 +42,15 @@ export async function sendAnswer(answer: Answer, outgoing: Outgoing): Promise<vo
   response.writeHead(200, { ...headersOf(outgoing.dress, originalBytes), 'content-length': byteLength });
   response.cork();
   for (const part of parts) response.write(part);
-  response.end();
+  response.end(() => giveBack(answer.bytes));
+}
+
+/**
+ * Frees the memory of large bytes that nobody reads any more, at once: until the garbage collector finds it, it would be
+ * tens of megabytes, and drive that.
+ */
+function giveBack({ buffer, byteLength }: Uint8Array<ArrayBuffer>): void {
+  if (byteLength === buffer.byteLength && byteLength > compressAtOnceBytesMax) buffer.transfer(0);
 }
 
 async function sendFile({ path, byteLength, soundness }: FileAnswer, outgoing: Outgoing): Promise<void> {
