@@ -15,6 +15,7 @@ import { MEDIA_METHODS } from '../protocol/message.ts';
 import { StopSign } from '../storage/stoppable-copy.ts';
 import type { UserFolder } from '../user-folder.ts';
 import type { Done, MediaTotals, NeedsPreparation } from '../worker/collection-calls.ts';
+import { transferredBytesMin } from '../worker/thread-calls.ts';
 import type { TellWorkEvent } from '../worker/work-event.ts';
 import { WorkerPool } from '../worker/worker-pool.ts';
 import type { CareCalls } from './care-calls.ts';
@@ -172,7 +173,7 @@ export class Lanes implements Dispatcher, LaneAccess {
     const { folder } = message;
     return this.inMediaLane(folder, async () => {
       this.ending.admit(message);
-      const { answer } = await this.#pool.threadOf(folder.user).call('answerMedia', message);
+      const { answer } = await this.#pool.threadOf(folder.user).call('answerMedia', message, buffersOf(message));
       return answer;
     });
   }
@@ -384,6 +385,11 @@ export class Lanes implements Dispatcher, LaneAccess {
   #report(folder: UserFolder, text: string, error: unknown): void {
     this.#log.error({ user: folder.user, reason: causesOf(error) }, text);
   }
+}
+
+/** The memory of a large payload, which is not needed here any more. Small ones are copied sooner than given away. */
+function buffersOf({ payload }: Message): ArrayBuffer[] {
+  return payload.kind === 'bytes' && payload.bytes.byteLength >= transferredBytesMin ? [payload.bytes.buffer] : [];
 }
 
 async function fileAnswer(file: string): Promise<FileAnswer> {

@@ -3,8 +3,19 @@ import { mkdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { messageOf } from '../errors.ts';
 import type { Log } from '../log.ts';
+import { Turn } from '../storage/turn.ts';
 import type { UserFolder } from '../user-folder.ts';
-import { codeOf, copySynced, keepUnder, moveOver, syncFile, syncFolder, writeSynced } from './durable-files.ts';
+import {
+  allEnded,
+  codeOf,
+  copySynced,
+  keepUnder,
+  moveOver,
+  syncFile,
+  syncFolder,
+  writeAllSynced,
+  writeSynced,
+} from './durable-files.ts';
 import { contentOf, sizeOf } from './file-content.ts';
 import type { MediaEntry } from './media-db.ts';
 import { isFileName, type MediaName } from './media-name.ts';
@@ -12,12 +23,8 @@ import { batchFolder, readTrashRecord, type TrashRecord, trashRoot, unfinishedBa
 import type { Content } from './plan-upload.ts';
 import { archiveBatch, settleBatch } from './settle-batch.ts';
 
-/** Content that lies in a file of the `incoming` folder, checked and whole. */
-export interface ReceivedContent extends Content {
-  readonly path: string;
-  /** It is on the disk already. */
-  readonly isSynced?: boolean;
-}
+/** Content that has come, checked and whole: in memory, or in a file of the `incoming` folder, which the store takes. */
+export type ReceivedContent = Content & ({ readonly bytes: Uint8Array } | { readonly path: string });
 
 /** What a batch does to one name. Without `content` the file goes; without `after` the name leaves the index as well. */
 export interface FileChange {
@@ -45,7 +52,7 @@ type EntryOf = (name: string) => MediaEntry | undefined;
 /**
  * The media files of one user. The index and the folder change together, in this order:
  *
- * 1. The new bytes are in `incoming`, durable.
+ * 1. The new bytes are in files of `incoming`, durable.
  * 2. If any name has a file already: a record of the batch is written to `media-batch.json`, then each such file gets a
  *    second name in the trash. Both durable.
  * 3. The new files are moved over their names; the folder is synced.
@@ -114,29 +121,38 @@ export class MediaStore {
     return isFileName(name) ? this.#pathOf(name) : undefined;
   }
 
-  // Step 1: which bytes have to move where, and which files are in their way.
+  // Step 1: which files have to move where, and which are in their way.
   async #prepare(batch: Batch): Promise<{ moves: Map<MediaName, string>; displaced: MediaName[] }> {
     const moves = new Map<MediaName, string>();
     const displaced: MediaName[] = [];
-    const taken = new Set<string>();
+    const written = new Map<string, Uint8Array>();
     const unsynced = new Set<string>();
+    const copies: (readonly [from: string, to: string])[] = [];
     for (const [name, { content }] of batch.changes) {
       const inPlace = await this.#contentOf(name, content?.size);
       if (content !== undefined && inPlace?.sha1 === content.sha1) {
         // The index lost sight of it, or a crash came between move and commit: the right bytes are there already.
-        await syncFile(this.#pathOf(name));
+        unsynced.add(this.#pathOf(name));
         continue;
       }
       if (inPlace !== undefined) displaced.push(name);
       if (content === undefined) continue;
       // Two names may share one content; never one file, since other programs write files in place.
-      const source = taken.has(content.path) ? this.temporaryPath() : content.path;
+      const isOwnFile = 'path' in content && !unsynced.has(content.path);
+      const source = isOwnFile ? content.path : this.temporaryPath();
       moves.set(name, source);
-      taken.add(content.path);
-      if (content.isSynced !== true) unsynced.add(content.path);
-      if (source !== content.path) await copySynced(content.path, source);
+      if (isOwnFile) unsynced.add(source);
+      else if ('path' in content) copies.push([content.path, source]);
+      else written.set(source, content.bytes);
     }
-    await Promise.all([...unsynced].map(syncFile));
+    try {
+      await writeAllSynced(written);
+      await allEnded([...unsynced].map(syncFile));
+      for (const [from, to] of copies) await copySynced(from, to);
+    } catch (error) {
+      await removeAll(moves.values());
+      throw error;
+    }
     return { moves, displaced };
   }
 
@@ -160,13 +176,13 @@ export class MediaStore {
   // Step 3.
   async #moveAll(moves: ReadonlyMap<MediaName, string>, moved: Set<MediaName>): Promise<void> {
     if (moves.size === 0) return;
-    await allEnded(
-      Array.from(moves, async ([name, source]) => {
-        await moveOver(source, this.#pathOf(name));
-        moved.add(name);
-        await this.#onStep('moved');
-      }),
-    );
+    const turn = new Turn();
+    for (const [name, source] of moves) {
+      await moveOver(source, this.#pathOf(name));
+      moved.add(name);
+      await this.#onStep('moved');
+      if (turn.isOver) await turn.next();
+    }
     await syncFolder(this.#folder.media);
     await this.#onStep('synced');
   }
@@ -195,7 +211,7 @@ export class MediaStore {
       for (const name of added) {
         if (!this.#entryOf(name)?.size) await rm(this.#pathOf(name), { force: true });
       }
-      for (const source of sources) await rm(source, { force: true });
+      await removeAll(sources);
       await this.#settleLeftover();
     } catch (error) {
       // The record stays, and the next batch or `open` tries again.
@@ -254,7 +270,6 @@ function recordOf(batch: Batch, displaced: readonly MediaName[]): TrashRecord {
   return { version: 1, at: batch.at.toISOString(), folder, files };
 }
 
-// Waits for all of them, also when one fails: a late one would come after everything was undone.
-async function allEnded(promises: readonly Promise<unknown>[]): Promise<void> {
-  for (const result of await Promise.allSettled(promises)) if (result.status === 'rejected') throw result.reason;
+async function removeAll(files: Iterable<string>): Promise<void> {
+  for (const file of files) await rm(file, { force: true });
 }

@@ -107,7 +107,7 @@ class ByteCounter extends Transform {
 }
 
 /** Errors of the decompressor are the sender's; those of the disk are ours. */
-function asRefusal(error: unknown): unknown {
+export function asRefusal(error: unknown): unknown {
   if (!(error instanceof Error) || !('code' in error)) return error;
   const isDecompression =
     typeof error.code === 'string' && /^(?:Z_|ZSTD_|ERR_ZSTD|ERR_ZLIB|ERR_TRAILING)/.test(error.code);
