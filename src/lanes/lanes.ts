@@ -12,10 +12,10 @@ import type { Log } from '../log.ts';
 import { reportOfUpload, uploadDone } from '../protocol/full-upload.ts';
 import type { Answer, Message } from '../protocol/message.ts';
 import { MEDIA_METHODS } from '../protocol/message.ts';
+import { hasOwnMemory } from '../storage/own-memory.ts';
 import { StopSign } from '../storage/stoppable-copy.ts';
 import type { UserFolder } from '../user-folder.ts';
 import type { Done, MediaTotals, NeedsPreparation } from '../worker/collection-calls.ts';
-import { transferredBytesMin } from '../worker/thread-calls.ts';
 import type { TellWorkEvent } from '../worker/work-event.ts';
 import { WorkerPool } from '../worker/worker-pool.ts';
 import type { CareCalls } from './care-calls.ts';
@@ -387,9 +387,9 @@ export class Lanes implements Dispatcher, LaneAccess {
   }
 }
 
-/** The memory of a large payload, which is not needed here any more. Small ones are copied sooner than given away. */
+/** The memory of a large payload, which is not needed here any more. */
 function buffersOf({ payload }: Message): ArrayBuffer[] {
-  return payload.kind === 'bytes' && payload.bytes.byteLength >= transferredBytesMin ? [payload.bytes.buffer] : [];
+  return payload.kind === 'bytes' && hasOwnMemory(payload.bytes) ? [payload.bytes.buffer] : [];
 }
 
 async function fileAnswer(file: string): Promise<FileAnswer> {

@@ -12,6 +12,7 @@ import {
   zipEntriesMax,
   zipInMemoryBytesMax,
 } from '../limits.ts';
+import { giveBack } from '../storage/own-memory.ts';
 import { codeOf } from './durable-files.ts';
 import type { Sha1Hex } from './media-db.ts';
 import type { ReceivedContent } from './media-store.ts';
@@ -25,7 +26,7 @@ const ZIP64_EXTRA_FIELD = 0x0001;
 /** Pieces in which large entries are read, bytes: each costs trips to other threads. */
 const pieceBytes = 256 * 1024;
 
-/** A zip in memory, or the path of one. */
+/** A zip in memory, which is freed when it is closed, or the path of one. */
 type ZipFile = Buffer | string;
 
 interface ZipEntry {
@@ -126,6 +127,7 @@ export class UploadZip implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#zip.close();
+    if (typeof this.#source !== 'string') giveBack(this.#source);
   }
 
   // The content of a small entry of a small zip, checked; undefined for all others.

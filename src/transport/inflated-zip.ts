@@ -2,6 +2,7 @@ import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { zipInMemoryBytesMax, zstdWindowLogMax } from '../limits.ts';
 import type { Payload } from '../protocol/message.ts';
+import { giveBack } from '../storage/own-memory.ts';
 import { inflateZstdInPool } from '../storage/zstd.ts';
 import { ByteCollector } from './body-reader.ts';
 import { asRefusal, InflatedFile } from './inflated-file.ts';
@@ -41,7 +42,10 @@ export class InflatedZip implements AsyncDisposable {
     if (this.#file === undefined) {
       const sent = this.#memory.release();
       const bytes = await inflatedIfSmall(sent, Math.min(zipInMemoryBytesMax, this.#bytesMax));
-      if (bytes !== undefined) return { kind: 'bytes', bytes, coding: 'identity' };
+      if (bytes !== undefined) {
+        if (bytes !== sent) giveBack(sent);
+        return { kind: 'bytes', bytes, coding: 'identity' };
+      }
       await Promise.race([this.#moveToFile(sent), this.failure]);
     }
     return { kind: 'file', path: this.#path, byteLength: (await this.#file?.finish()) ?? 0 };

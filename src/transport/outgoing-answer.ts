@@ -5,6 +5,7 @@ import { finished, pipeline } from 'node:stream/promises';
 import { promisify } from 'node:util';
 import { constants, createZstdCompress, zstdCompress, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import type { Answer, Dress } from '../protocol/message.ts';
+import { giveBack } from '../storage/own-memory.ts';
 import { plainFrame, shortBytesMax } from '../storage/zstd-plain.ts';
 import { looksPacked, StoredFrame } from '../storage/zstd-stored.ts';
 import { compressAtOnceBytesMax, streamPieceBytes } from './http-limits.ts';
@@ -43,14 +44,6 @@ export async function sendAnswer(answer: Answer, outgoing: Outgoing): Promise<vo
   response.cork();
   for (const part of parts) response.write(part);
   response.end(() => giveBack(answer.bytes));
-}
-
-/**
- * Frees the memory of large bytes that nobody reads any more, at once: until the garbage collector finds it, it would be
- * tens of megabytes, and drive that.
- */
-function giveBack({ buffer, byteLength }: Uint8Array<ArrayBuffer>): void {
-  if (byteLength === buffer.byteLength && byteLength > compressAtOnceBytesMax) buffer.transfer(0);
 }
 
 async function sendFile({ path, byteLength, soundness }: FileAnswer, outgoing: Outgoing): Promise<void> {

@@ -1,6 +1,6 @@
 import { parentPort } from 'node:worker_threads';
 import type { Log } from '../log.ts';
-import { type CallMap, type CallRequest, toFailure, transferredBytesMin, type WorkerPost } from './thread-calls.ts';
+import { type CallMap, type CallRequest, toFailure, type WorkerPost } from './thread-calls.ts';
 import type { WorkEvent } from './work-event.ts';
 
 /** In a worker: answers the calls of the main thread with these methods. */
@@ -33,6 +33,9 @@ export function workerLog(): Log {
       parentPort?.postMessage({ kind: 'log', level, fields, text } satisfies WorkerPost);
   return { error: at('error'), warn: at('warn'), info: at('info'), debug: at('debug') };
 }
+
+/** To give a buffer away takes longer than to copy so many bytes. */
+const transferredBytesMin = 16 * 1024;
 
 /** The buffers in `{ answer: { bytes } }`, which move to the other thread instead of being copied. */
 function transferablesOf(result: unknown): ArrayBuffer[] {

@@ -5,9 +5,6 @@ import type { WorkEvent } from './work-event.ts';
 /** Methods that a thread offers: each takes one cloneable argument and resolves to a cloneable result. */
 export type CallMap<Calls> = { readonly [Name in keyof Calls]: (argument: never) => Promise<unknown> };
 
-/** To give a buffer to another thread takes longer than to copy so many bytes. Beyond Node's shared pool in any case. */
-export const transferredBytesMin = 16 * 1024;
-
 /** From the main thread to a worker. */
 export interface CallRequest {
   readonly id: number;
