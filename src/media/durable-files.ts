@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { closeSync, constants, fsync, openSync, renameSync, writeSync } from 'node:fs';
+import { closeSync, constants, fsync, openSync, renameSync, writevSync } from 'node:fs';
 import { copyFile, link, open, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
@@ -30,23 +30,41 @@ export async function syncFolder(folder: string): Promise<void> {
 
 /** Writes a new file and makes its bytes durable; its name is as durable as its folder. */
 export function writeSynced(file: string, bytes: Uint8Array): Promise<void> {
-  return writeAllSynced(new Map([[file, bytes]]));
+  return writeFiles(new Map([[file, bytes]]), { isSynced: true });
 }
 
-/** The same with several files by path, which the disk is given all at once. */
-export async function writeAllSynced(files: ReadonlyMap<string, Uint8Array>): Promise<void> {
+/** Writes several new files, by path. If they are to be durable, the disk is given all of them at once. */
+export async function writeFiles(
+  files: ReadonlyMap<string, Uint8Array>,
+  { isSynced }: { readonly isSynced: boolean },
+): Promise<void> {
   const opened: number[] = [];
   const turn = new Turn();
   try {
     for (const [file, bytes] of files) {
       const fd = openSync(file, 'wx');
       opened.push(fd);
-      for (let at = 0; at < bytes.byteLength; ) at += writeSync(fd, bytes, at);
+      writeAll(fd, [bytes], 0);
       if (turn.isOver) await turn.next();
     }
-    await allEnded(opened.map((fd) => fsyncInPool(fd)));
+    if (isSynced) await allEnded(opened.map((fd) => fsyncInPool(fd)));
   } finally {
     for (const fd of opened) closeSync(fd);
+  }
+}
+
+/** Writes all of the parts, one behind the other, at once. */
+export function writeAll(fd: number, parts: readonly Uint8Array[], position: number): void {
+  let at = position;
+  let rest = parts;
+  while (rest.length > 0) {
+    let count = writevSync(fd, rest, at);
+    at += count;
+    while (rest[0] !== undefined && count >= rest[0].byteLength) {
+      count -= rest[0].byteLength;
+      rest = rest.slice(1);
+    }
+    if (rest[0] !== undefined) rest = [rest[0].subarray(count), ...rest.slice(1)];
   }
 }
 

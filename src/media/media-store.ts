@@ -5,6 +5,7 @@ import { messageOf } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { Turn } from '../storage/turn.ts';
 import type { UserFolder } from '../user-folder.ts';
+import { type ArrivalPlace, Arrivals, type ArrivedFile, readArrivals } from './arrivals.ts';
 import {
   allEnded,
   codeOf,
@@ -13,13 +14,20 @@ import {
   moveOver,
   syncFile,
   syncFolder,
-  writeAllSynced,
+  writeFiles,
   writeSynced,
 } from './durable-files.ts';
 import { contentOf, sizeOf } from './file-content.ts';
 import type { MediaEntry } from './media-db.ts';
 import { isFileName, type MediaName } from './media-name.ts';
-import { batchFolder, readTrashRecord, type TrashRecord, trashRoot, unfinishedBatchFile } from './media-trash.ts';
+import {
+  arrivalsFile,
+  batchFolder,
+  readTrashRecord,
+  type TrashRecord,
+  trashRoot,
+  unfinishedBatchFile,
+} from './media-trash.ts';
 import type { Content } from './plan-upload.ts';
 import { archiveBatch, settleBatch } from './settle-batch.ts';
 
@@ -39,6 +47,19 @@ export interface Batch {
   /** Counter after the batch; names the folder in the trash. */
   readonly usnAfter: number;
   readonly at: Date;
+}
+
+/** What it takes to carry out a batch. */
+interface Preparation {
+  /** Names and the files that are moved there. */
+  readonly moves: ReadonlyMap<MediaName, string>;
+  /** Names whose files are in the way. */
+  readonly displaced: readonly MediaName[];
+  /** Files to be written, by path. */
+  readonly written: ReadonlyMap<string, Uint8Array>;
+  /** Files that are there, and have to be on the disk. */
+  readonly unsynced: ReadonlySet<string>;
+  readonly copies: readonly (readonly [from: string, to: string])[];
 }
 
 /** The steps of a batch, in order; `moved` and `removed` come once for each file. */
@@ -64,12 +85,16 @@ type EntryOf = (name: string) => MediaEntry | undefined;
  * way the right bytes of every entry always exist, under the name or in the trash, and `settleBatch` puts them back:
  * the index is always right, the files follow. Without a record there is nothing to undo, as new names displace nothing:
  * what a crash leaves then is a spare file that no entry points at, which the same upload finds in its place.
+ *
+ * Small files that displace nothing take a shorter way: their bytes are made durable together, see `Arrivals`, before they
+ * are written to `incoming`, and neither they nor the folder are synced before 4.
  */
 export class MediaStore {
   readonly #folder: UserFolder;
   readonly #entryOf: EntryOf;
   readonly #log: Log;
   readonly #onStep: StepHook;
+  readonly #arrivals: Arrivals;
 
   /** `entryOf` tells what the index says now. */
   constructor(folder: UserFolder, entryOf: EntryOf, log: Log, onStep: StepHook = () => {}) {
@@ -77,6 +102,7 @@ export class MediaStore {
     this.#entryOf = entryOf;
     this.#log = log;
     this.#onStep = onStep;
+    this.#arrivals = new Arrivals(folder, log);
   }
 
   /** Makes the folders, and finishes or undoes a batch that a crash cut off. */
@@ -84,7 +110,13 @@ export class MediaStore {
     await mkdir(this.#folder.media, { recursive: true });
     await mkdir(this.#folder.incoming, { recursive: true });
     await syncFolder(this.#folder.root); // The media folder may be so new that its own name is not on the disk.
+    await this.#takeArrivals();
     await this.#settleLeftover();
+  }
+
+  /** Brings everything to the disk. */
+  close(): Promise<void> {
+    return this.#arrivals.close();
   }
 
   /** A new path for bytes on their way in or out. */
@@ -99,19 +131,33 @@ export class MediaStore {
   async apply(batch: Batch, commit: () => void): Promise<void> {
     // What is left of an earlier batch goes first: it is about the files that are looked at now.
     await this.#settleLeftover();
-    const { moves, displaced } = await this.#prepare(batch);
-    await this.#onStep('prepared');
+    const preparation = await this.#prepare(batch);
+    const { moves, displaced, written } = preparation;
+    const isShort = displaced.length === 0 && written.size > 0 && written.size === moves.size;
     const moved = new Set<MediaName>();
+    let place: ArrivalPlace | undefined;
     let record: TrashRecord | undefined;
     try {
+      if (isShort) place = await this.#arrivals.record(arrivedFiles(batch, moves.keys()));
+      else await this.#arrivals.settle(); // What is displaced has to be whole in the trash.
+      await this.#write(preparation, isShort);
+      await this.#onStep('prepared');
       if (displaced.length > 0) record = await this.#keep(batch, displaced);
       await this.#moveAll(moves, moved);
+      if (!isShort && moves.size > 0) await syncFolder(this.#folder.media);
+      await this.#onStep('synced');
       commit();
     } catch (error) {
+      if (place !== undefined) this.#arrivals.dropped();
       const added = [...moved].filter((name) => !displaced.includes(name));
       await this.#undo(added, [...moves.values()], error);
       throw error;
     }
+    if (place !== undefined)
+      this.#arrivals.stored(
+        place,
+        Array.from(moves.keys(), (name) => this.#pathOf(name)),
+      );
     await this.#onStep('committed');
     if (record !== undefined) await this.#finish(record);
   }
@@ -121,8 +167,7 @@ export class MediaStore {
     return isFileName(name) ? this.#pathOf(name) : undefined;
   }
 
-  // Step 1: which files have to move where, and which are in their way.
-  async #prepare(batch: Batch): Promise<{ moves: Map<MediaName, string>; displaced: MediaName[] }> {
+  async #prepare(batch: Batch): Promise<Preparation> {
     const moves = new Map<MediaName, string>();
     const displaced: MediaName[] = [];
     const written = new Map<string, Uint8Array>();
@@ -145,15 +190,14 @@ export class MediaStore {
       else if ('path' in content) copies.push([content.path, source]);
       else written.set(source, content.bytes);
     }
-    try {
-      await writeAllSynced(written);
-      await allEnded([...unsynced].map(syncFile));
-      for (const [from, to] of copies) await copySynced(from, to);
-    } catch (error) {
-      await removeAll(moves.values());
-      throw error;
-    }
-    return { moves, displaced };
+    return { moves, displaced, written, unsynced, copies };
+  }
+
+  // Step 1.
+  async #write({ written, unsynced, copies }: Preparation, isShort: boolean): Promise<void> {
+    await writeFiles(written, { isSynced: !isShort });
+    await allEnded([...unsynced].map(syncFile));
+    for (const [from, to] of copies) await copySynced(from, to);
   }
 
   // Step 2.
@@ -175,7 +219,6 @@ export class MediaStore {
 
   // Step 3.
   async #moveAll(moves: ReadonlyMap<MediaName, string>, moved: Set<MediaName>): Promise<void> {
-    if (moves.size === 0) return;
     const turn = new Turn();
     for (const [name, source] of moves) {
       await moveOver(source, this.#pathOf(name));
@@ -183,8 +226,6 @@ export class MediaStore {
       await this.#onStep('moved');
       if (turn.isOver) await turn.next();
     }
-    await syncFolder(this.#folder.media);
-    await this.#onStep('synced');
   }
 
   // Step 5. The batch has happened, so the client hears of no trouble here: the next batch or `open` comes back to it.
@@ -217,6 +258,28 @@ export class MediaStore {
       // The record stays, and the next batch or `open` tries again.
       throw new AggregateError([cause, error], `Cannot undo a media batch: ${messageOf(error)}`, { cause });
     }
+  }
+
+  // What a power cut took of files that the index knows comes back.
+  async #takeArrivals(): Promise<void> {
+    const restored: string[] = [];
+    for (const { name, sha1, bytes } of readArrivals(this.#folder.root)) {
+      const entry = this.#entryOf(name);
+      if (entry === undefined || entry.size === 0 || entry.sha1 !== sha1) continue;
+      const target = this.#pathOf(name);
+      if ((await this.#contentOf(name, entry.size))?.sha1 === sha1) {
+        await syncFile(target);
+        continue;
+      }
+      const draft = this.temporaryPath();
+      await writeSynced(draft, bytes);
+      await moveOver(draft, target);
+      restored.push(name);
+    }
+    await syncFolder(this.#folder.media);
+    await rm(arrivalsFile(this.#folder.root), { force: true });
+    if (restored.length === 0) return;
+    this.#log.warn({ user: this.#folder.user, names: restored }, 'Put media files back that had not reached the disk');
   }
 
   async #settleLeftover(): Promise<void> {
@@ -252,6 +315,13 @@ export class MediaStore {
     if (!isFileName(name)) throw new Error(`Not the name of a media file: ${JSON.stringify(name)}`);
     return path.join(this.#folder.media, name);
   }
+}
+
+function arrivedFiles(batch: Batch, names: Iterable<MediaName>): ArrivedFile[] {
+  return Array.from(names).flatMap((name) => {
+    const content = batch.changes.get(name)?.content;
+    return content !== undefined && 'bytes' in content ? [{ ...content, name }] : [];
+  });
 }
 
 function recordOf(batch: Batch, displaced: readonly MediaName[]): TrashRecord {

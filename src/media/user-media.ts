@@ -149,6 +149,7 @@ export class UserMedia implements AsyncDisposable {
 
   /** Closes the index: the file is alone afterwards, and others may open it. */
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.#store.close();
     this.#db[Symbol.dispose]();
   }
 
