@@ -1,6 +1,5 @@
-import { createHash } from 'node:crypto';
+import { createCipheriv, createHash } from 'node:crypto';
 import { crc32, zstdCompressSync } from 'node:zlib';
-import { Random } from '../../test/support/random.ts';
 import { writeZip } from '../../test/support/write-zip.ts';
 
 /** Files of one upload zip, as clients send them. */
@@ -11,16 +10,16 @@ export interface MediaFile {
   readonly content: Buffer;
 }
 
-/** Files with contents that do not compress, all different, of about this size. */
+/**
+ * Files of this size with contents that do not compress, not even several of them together, as photos and recordings do
+ * not. The same seed gives the same files.
+ */
 export function mediaFiles(count: number, bytes: number, seed: number): MediaFile[] {
-  const random = new Random(seed);
-  const noise = Buffer.alloc(bytes);
-  for (let at = 0; at + 4 <= bytes; at += 4) noise.writeUInt32LE(random.integer(0, 0xffff_ffff), at);
-  return Array.from({ length: count }, (_, at) => {
-    const content = Buffer.from(noise);
-    content.write(`file ${seed}-${at};`, 'latin1'); // The rest may be the same: servers look at SHA-1 only.
-    return { name: `bench-${seed}-${at}.jpg`, content };
-  });
+  const key = Buffer.alloc(16);
+  key.writeUInt32LE(seed);
+  const noise = createCipheriv('aes-128-ctr', key, Buffer.alloc(16));
+  const zeros = Buffer.alloc(bytes);
+  return Array.from({ length: count }, (_, at) => ({ name: `bench-${seed}-${at}.jpg`, content: noise.update(zeros) }));
 }
 
 /** The zips of an upload, compressed as bodies. */

@@ -62,16 +62,19 @@ export async function restoreTrashed(folder: UserFolder, media: UserMedia, wish:
   const restored: string[] = [];
   for (let at = 0; at < chosen.length; at += mediaFilesPerRequestMax) {
     const changes: UploadedChange<ReceivedContent>[] = [];
+    const copies: string[] = [];
     try {
       for (const version of chosen.slice(at, at + mediaFilesPerRequestMax)) {
-        const change = await changeTo(version, media.temporaryPath());
+        const copy = media.temporaryPath();
+        copies.push(copy);
+        const change = await changeTo(version, copy);
         if (change === undefined) unreadable.push(version.name);
         else changes.push(change);
       }
       await media.upload(changes);
       restored.push(...changes.map(({ name }) => name));
     } finally {
-      await Promise.all(changes.map(({ content }) => content && rm(content.path, { force: true })));
+      await Promise.all(copies.map((copy) => rm(copy, { force: true })));
     }
   }
   return { restored, unreadable };

@@ -12,6 +12,7 @@ import type { Log } from '../log.ts';
 import { reportOfUpload, uploadDone } from '../protocol/full-upload.ts';
 import type { Answer, Message } from '../protocol/message.ts';
 import { MEDIA_METHODS } from '../protocol/message.ts';
+import { hasOwnMemory } from '../storage/own-memory.ts';
 import { StopSign } from '../storage/stoppable-copy.ts';
 import type { UserFolder } from '../user-folder.ts';
 import type { Done, MediaTotals, NeedsPreparation } from '../worker/collection-calls.ts';
@@ -21,9 +22,9 @@ import type { CareCalls } from './care-calls.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import { MetaCache } from './meta-cache.ts';
 import { type LaneAccess, Safekeeping } from './safekeeping.ts';
-import { SerialQueue } from './serial-queue.ts';
 import { type Admission, LaneEnding } from './sync-ending.ts';
 import { UserCare } from './user-care.ts';
+import { UserLanes } from './user-lanes.ts';
 import type { WorkState } from './work-state.ts';
 
 export interface LanesOptions {
@@ -50,21 +51,12 @@ const downloadPollMs = 25;
 /** Enough to check a collection of some ten megabytes, and too short to be noticed, milliseconds. */
 const checkWaitMsDefault = 80;
 
-interface Lane {
-  readonly collection: SerialQueue;
-  readonly media: SerialQueue;
-  /** Copies that are made of the standing file; an upload stops them. */
-  readonly copies: Set<StopSign>;
-  /** The last check of the stored collection found damage. */
-  isSuspect: boolean;
-}
-
 /**
  * One lane per user: requests of one user run one at a time, users never wait for each other. Media has a lane of its
  * own, because it may be synced while a collection is.
  */
 export class Lanes implements Dispatcher, LaneAccess {
-  readonly #lanes = new Map<string, Lane>();
+  readonly #lanes = new UserLanes();
   readonly #pool: WorkerPool;
   readonly #log: Log;
   readonly #metas: MetaCache;
@@ -97,10 +89,10 @@ export class Lanes implements Dispatcher, LaneAccess {
 
   /** What is going on; a thread that does not answer within `answerMsMax` is stuck or has much to do. */
   async state(answerMsMax: number): Promise<WorkState> {
-    const queues = [...this.#lanes.values()].flatMap((lane) => [lane.collection, lane.media]);
+    const queues = this.#lanes.all().flatMap((lane) => [lane.collection, lane.media]);
     const nowMs = performance.now();
     return {
-      activeLanes: [...this.#lanes.values()].filter((lane) => lane.collection.length + lane.media.length > 0).length,
+      activeLanes: this.#lanes.all().filter((lane) => lane.collection.length + lane.media.length > 0).length,
       waitingMessages: queues.reduce((sum, queue) => sum + Math.max(0, queue.length - 1), 0),
       longestMs: Math.max(0, ...queues.map(({ runningSinceMs = nowMs }) => nowMs - runningSinceMs)),
       heavyJobs: this.#pool.heavyJobs,
@@ -111,7 +103,7 @@ export class Lanes implements Dispatcher, LaneAccess {
   /** How much media a user has; asked for in turn with the messages. */
   async mediaTotals(folder: UserFolder): Promise<MediaTotals> {
     if (!existsSync(folder.mediaDb)) return { files: 0, bytes: 0 };
-    return this.#lane(folder).media.run(() => this.#pool.threadOf(folder.user).call('mediaTotals', folder));
+    return this.#lanes.of(folder).media.run(() => this.#pool.threadOf(folder.user).call('mediaTotals', folder));
   }
 
   uploadBegins(): void {
@@ -137,7 +129,7 @@ export class Lanes implements Dispatcher, LaneAccess {
 
   /** Waits for what runs or waits in any lane, such as a check in behind an answer that was just given. */
   async #drain(): Promise<void> {
-    const queues = [...this.#lanes.values()].flatMap((lane) => [lane.collection, lane.media]);
+    const queues = this.#lanes.all().flatMap((lane) => [lane.collection, lane.media]);
     await Promise.all(queues.map((queue) => queue.run(async () => {})));
   }
 
@@ -147,7 +139,7 @@ export class Lanes implements Dispatcher, LaneAccess {
     this.ending.admit(message);
     const known = this.#metas.answer(message);
     if (known !== undefined) return known;
-    return this.#lane(folder).collection.run(async () => {
+    return this.#lanes.of(folder).collection.run(async () => {
       this.ending.admit(message);
       const mark = this.#metas.mark(folder);
       const done = await this.#prepared(folder, () => this.#pool.threadOf(folder.user).call('answer', { message }));
@@ -176,7 +168,7 @@ export class Lanes implements Dispatcher, LaneAccess {
     const { folder } = message;
     return this.inMediaLane(folder, async () => {
       this.ending.admit(message);
-      const { answer } = await this.#pool.threadOf(folder.user).call('answerMedia', message);
+      const { answer } = await this.#pool.threadOf(folder.user).call('answerMedia', message, buffersOf(message));
       return answer;
     });
   }
@@ -234,7 +226,7 @@ export class Lanes implements Dispatcher, LaneAccess {
   async #standingFile(folder: UserFolder, byteLength: number): Promise<FileAnswer> {
     const soundness = this.#refuseIfDamaged(folder, folder.collection);
     try {
-      await (this.#lane(folder).isSuspect ? soundness : Promise.race([soundness, sleep(this.#checkWaitMsMax)]));
+      await (this.#lanes.of(folder).isSuspect ? soundness : Promise.race([soundness, sleep(this.#checkWaitMsMax)]));
     } catch (error) {
       await this.#endDownload(folder);
       throw error;
@@ -245,7 +237,7 @@ export class Lanes implements Dispatcher, LaneAccess {
   /** The device throws its own collection away for this one, which stands still: `file` is it, or a copy. */
   async #refuseIfDamaged(folder: UserFolder, file: string): Promise<void> {
     const damage = await this.#pool.heavy('damageIn', { path: file });
-    this.#lane(folder).isSuspect = damage !== undefined;
+    this.#lanes.of(folder).isSuspect = damage !== undefined;
     if (damage === undefined) return;
     this.#log.error(
       { user: folder.user, path: folder.collection, damage },
@@ -306,7 +298,8 @@ export class Lanes implements Dispatcher, LaneAccess {
 
   /** Restores the canonical form as soon as the running request is answered. */
   #scheduleCheckIn(folder: UserFolder): void {
-    void this.#lane(folder)
+    void this.#lanes
+      .of(folder)
       .collection.run(async () => {
         // While a download reads the main file it waits; the end of the download asks again.
         if (!(await this.#pool.threadOf(folder.user).call('close', folder))) return;
@@ -321,20 +314,20 @@ export class Lanes implements Dispatcher, LaneAccess {
   }
 
   inCollectionLane<Result>(folder: UserFolder, task: () => Promise<Result>): Promise<Result> {
-    return this.#lane(folder).collection.run(() => this.#metas.whileChanging(folder, task));
+    return this.#lanes.of(folder).collection.run(() => this.#metas.whileChanging(folder, task));
   }
 
   inMediaLane<Result>(folder: UserFolder, task: () => Promise<Result>): Promise<Result> {
-    return this.#lane(folder).media.run(() => this.#metas.whileChanging(folder, task));
+    return this.#lanes.of(folder).media.run(() => this.#metas.whileChanging(folder, task));
   }
 
   async copyCollection(folder: UserFolder, target: string): Promise<void> {
-    while (!(await this.#copyUnlessStopped(folder, target)));
+    while (!(await this.#copyUnlessStopped(folder, target))) removeCollection(target);
   }
 
   /** False when an upload came in between. */
   async #copyUnlessStopped(folder: UserFolder, target: string): Promise<boolean> {
-    const { collection, copies } = this.#lane(folder);
+    const { collection, copies } = this.#lanes.of(folder);
     const stop = new StopSign();
     await collection.run(async () => {
       await this.#prepared(folder, () => this.#pool.threadOf(folder.user).call('standStill', folder));
@@ -343,9 +336,7 @@ export class Lanes implements Dispatcher, LaneAccess {
     try {
       const argument = { source: folder.collection, target, stop: stop.memory };
       const isWhole = await this.#pool.heavy('copyCollection', argument);
-      if (isWhole && !stop.isSet) return true;
-      removeCollection(target); // It may have ended just before it saw the sign.
-      return false;
+      return isWhole && !stop.isSet; // It may have ended just before it saw the sign.
     } catch (error) {
       if (!stop.isSet) throw error;
       return false; // The file may have been replaced under it.
@@ -355,7 +346,7 @@ export class Lanes implements Dispatcher, LaneAccess {
   }
 
   async factsNow(folder: UserFolder): Promise<CollectionFacts> {
-    return this.#lane(folder).collection.run(async () => {
+    return this.#lanes.of(folder).collection.run(async () => {
       const call = () => this.#pool.threadOf(folder.user).call('factsNow', folder);
       return (await this.#prepared(folder, call)).facts;
     });
@@ -364,7 +355,7 @@ export class Lanes implements Dispatcher, LaneAccess {
   /** The file is to be replaced, which it cannot be while another device still reads it. A backup can begin anew. */
   async closeInLane(folder: UserFolder): Promise<void> {
     const thread = this.#pool.threadOf(folder.user);
-    const { copies } = this.#lane(folder);
+    const { copies } = this.#lanes.of(folder);
     for (const stop of copies) {
       stop.set();
       copies.delete(stop);
@@ -377,18 +368,14 @@ export class Lanes implements Dispatcher, LaneAccess {
     throw new SyncError('syncConflict', 'Cannot replace the collection: another device is downloading it');
   }
 
-  #lane(folder: UserFolder): Lane {
-    let lane = this.#lanes.get(folder.user);
-    if (lane === undefined) {
-      lane = { collection: new SerialQueue(), media: new SerialQueue(), copies: new Set(), isSuspect: false };
-      this.#lanes.set(folder.user, lane);
-    }
-    return lane;
-  }
-
   #report(folder: UserFolder, text: string, error: unknown): void {
     this.#log.error({ user: folder.user, reason: causesOf(error) }, text);
   }
+}
+
+/** The memory of a large payload, which is not needed here any more. */
+function buffersOf({ payload }: Message): ArrayBuffer[] {
+  return payload.kind === 'bytes' && hasOwnMemory(payload.bytes) ? [payload.bytes.buffer] : [];
 }
 
 async function fileAnswer(file: string): Promise<FileAnswer> {

@@ -1,11 +1,15 @@
 import { randomUUID } from 'node:crypto';
-import { constants } from 'node:fs';
+import { closeSync, constants, fsync, openSync, renameSync, writevSync } from 'node:fs';
 import { copyFile, link, open, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
+import { promisify } from 'node:util';
 import { isUnsyncableFolder } from '../storage/replace-file.ts';
+import { Turn } from '../storage/turn.ts';
 
-// Files of one user, moved so that a crash leaves whole files under whole names. All of it waits in libuv's threads,
-// never in the thread that serves the users.
+// Files of one user, moved so that a crash leaves whole files under whole names. What waits for the disk waits in
+// libuv's threads; what only changes the system's cache is done at once, in turns with other users of the thread.
+
+const fsyncInPool = promisify(fsync);
 
 /** Makes the bytes of a file durable. */
 export async function syncFile(file: string): Promise<void> {
@@ -25,10 +29,48 @@ export async function syncFolder(folder: string): Promise<void> {
 }
 
 /** Writes a new file and makes its bytes durable; its name is as durable as its folder. */
-export async function writeSynced(file: string, bytes: Uint8Array): Promise<void> {
-  await using handle = await open(file, 'wx');
-  await handle.writeFile(bytes);
-  await handle.sync();
+export function writeSynced(file: string, bytes: Uint8Array): Promise<void> {
+  return writeFiles(new Map([[file, bytes]]), { isSynced: true });
+}
+
+/** Writes several new files, by path. If they are to be durable, the disk is given all of them at once. */
+export async function writeFiles(
+  files: ReadonlyMap<string, Uint8Array>,
+  { isSynced }: { readonly isSynced: boolean },
+): Promise<void> {
+  const opened: number[] = [];
+  const turn = new Turn();
+  try {
+    for (const [file, bytes] of files) {
+      const fd = openSync(file, 'wx');
+      opened.push(fd);
+      writeAll(fd, [bytes], 0);
+      if (turn.isOver) await turn.next();
+    }
+    if (isSynced) await allEnded(opened.map((fd) => fsyncInPool(fd)));
+  } finally {
+    for (const fd of opened) closeSync(fd);
+  }
+}
+
+/** Writes all of the parts, one behind the other, at once. */
+export function writeAll(fd: number, parts: readonly Uint8Array[], position: number): void {
+  let at = position;
+  let rest = parts;
+  while (rest.length > 0) {
+    let count = writevSync(fd, rest, at);
+    at += count;
+    while (rest[0] !== undefined && count >= rest[0].byteLength) {
+      count -= rest[0].byteLength;
+      rest = rest.slice(1);
+    }
+    if (rest[0] !== undefined) rest = [rest[0].subarray(count), ...rest.slice(1)];
+  }
+}
+
+/** Waits for all of them, also when one fails: a late one would come after everything was undone. */
+export async function allEnded(promises: readonly Promise<unknown>[]): Promise<void> {
+  for (const result of await Promise.allSettled(promises)) if (result.status === 'rejected') throw result.reason;
 }
 
 /**
@@ -38,7 +80,7 @@ export async function writeSynced(file: string, bytes: Uint8Array): Promise<void
  */
 export async function moveOver(finished: string, target: string): Promise<void> {
   try {
-    await rename(finished, target);
+    renameSync(finished, target);
   } catch (error) {
     if (codeOf(error) !== 'EXDEV') throw error;
     const beside = path.join(path.dirname(target), `.${randomUUID()}.part`);

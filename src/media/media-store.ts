@@ -1,23 +1,38 @@
-import { createHash, randomUUID } from 'node:crypto';
-import { mkdir, readFile, rename, rm } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { mkdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { messageOf } from '../errors.ts';
 import type { Log } from '../log.ts';
+import { Turn } from '../storage/turn.ts';
 import type { UserFolder } from '../user-folder.ts';
-import { codeOf, copySynced, keepUnder, moveOver, syncFile, syncFolder, writeSynced } from './durable-files.ts';
+import { type ArrivalPlace, Arrivals, type ArrivedFile, readArrivals } from './arrivals.ts';
+import {
+  allEnded,
+  codeOf,
+  copySynced,
+  keepUnder,
+  moveOver,
+  syncFile,
+  syncFolder,
+  writeFiles,
+  writeSynced,
+} from './durable-files.ts';
 import { contentOf, sizeOf } from './file-content.ts';
 import type { MediaEntry } from './media-db.ts';
 import { isFileName, type MediaName } from './media-name.ts';
-import { batchFolder, readTrashRecord, type TrashRecord, trashRoot, unfinishedBatchFile } from './media-trash.ts';
+import {
+  arrivalsFile,
+  batchFolder,
+  readTrashRecord,
+  type TrashRecord,
+  trashRoot,
+  unfinishedBatchFile,
+} from './media-trash.ts';
 import type { Content } from './plan-upload.ts';
 import { archiveBatch, settleBatch } from './settle-batch.ts';
 
-/** Content that lies in a file of the `incoming` folder, checked and whole. */
-export interface ReceivedContent extends Content {
-  readonly path: string;
-  /** It is on the disk already. */
-  readonly isSynced?: boolean;
-}
+/** Content that has come, checked and whole: in memory, or in a file of the `incoming` folder, which the store takes. */
+export type ReceivedContent = Content & ({ readonly bytes: Uint8Array } | { readonly path: string });
 
 /** What a batch does to one name. Without `content` the file goes; without `after` the name leaves the index as well. */
 export interface FileChange {
@@ -34,8 +49,18 @@ export interface Batch {
   readonly at: Date;
 }
 
-/** The state of an index entry's file. `different`: its bytes are not those of the index. */
-export type FileState = 'right' | 'missing' | 'different';
+/** What it takes to carry out a batch. */
+interface Preparation {
+  /** Names and the files that are moved there. */
+  readonly moves: ReadonlyMap<MediaName, string>;
+  /** Names whose files are in the way. */
+  readonly displaced: readonly MediaName[];
+  /** Files to be written, by path. */
+  readonly written: ReadonlyMap<string, Uint8Array>;
+  /** Files that are there, and have to be on the disk. */
+  readonly unsynced: ReadonlySet<string>;
+  readonly copies: readonly (readonly [from: string, to: string])[];
+}
 
 /** The steps of a batch, in order; `moved` and `removed` come once for each file. */
 export type BatchStep = 'prepared' | 'recorded' | 'kept' | 'moved' | 'synced' | 'committed' | 'removed' | 'closed';
@@ -48,7 +73,7 @@ type EntryOf = (name: string) => MediaEntry | undefined;
 /**
  * The media files of one user. The index and the folder change together, in this order:
  *
- * 1. The new bytes are in `incoming`, durable.
+ * 1. The new bytes are in files of `incoming`, durable.
  * 2. If any name has a file already: a record of the batch is written to `media-batch.json`, then each such file gets a
  *    second name in the trash. Both durable.
  * 3. The new files are moved over their names; the folder is synced.
@@ -60,12 +85,16 @@ type EntryOf = (name: string) => MediaEntry | undefined;
  * way the right bytes of every entry always exist, under the name or in the trash, and `settleBatch` puts them back:
  * the index is always right, the files follow. Without a record there is nothing to undo, as new names displace nothing:
  * what a crash leaves then is a spare file that no entry points at, which the same upload finds in its place.
+ *
+ * Small files that displace nothing take a shorter way: their bytes are made durable together, see `Arrivals`, before they
+ * are written to `incoming`, and neither they nor the folder are synced before 4.
  */
 export class MediaStore {
   readonly #folder: UserFolder;
   readonly #entryOf: EntryOf;
   readonly #log: Log;
   readonly #onStep: StepHook;
+  readonly #arrivals: Arrivals;
 
   /** `entryOf` tells what the index says now. */
   constructor(folder: UserFolder, entryOf: EntryOf, log: Log, onStep: StepHook = () => {}) {
@@ -73,6 +102,7 @@ export class MediaStore {
     this.#entryOf = entryOf;
     this.#log = log;
     this.#onStep = onStep;
+    this.#arrivals = new Arrivals(folder, log);
   }
 
   /** Makes the folders, and finishes or undoes a batch that a crash cut off. */
@@ -80,7 +110,13 @@ export class MediaStore {
     await mkdir(this.#folder.media, { recursive: true });
     await mkdir(this.#folder.incoming, { recursive: true });
     await syncFolder(this.#folder.root); // The media folder may be so new that its own name is not on the disk.
+    await this.#takeArrivals();
     await this.#settleLeftover();
+  }
+
+  /** Brings everything to the disk. */
+  close(): Promise<void> {
+    return this.#arrivals.close();
   }
 
   /** A new path for bytes on their way in or out. */
@@ -95,68 +131,73 @@ export class MediaStore {
   async apply(batch: Batch, commit: () => void): Promise<void> {
     // What is left of an earlier batch goes first: it is about the files that are looked at now.
     await this.#settleLeftover();
-    const { moves, displaced } = await this.#prepare(batch);
-    await this.#onStep('prepared');
+    const preparation = await this.#prepare(batch);
+    const { moves, displaced, written } = preparation;
+    const isShort = displaced.length === 0 && written.size > 0 && written.size === moves.size;
     const moved = new Set<MediaName>();
+    let place: ArrivalPlace | undefined;
     let record: TrashRecord | undefined;
     try {
+      if (isShort) place = await this.#arrivals.record(arrivedFiles(batch, moves.keys()));
+      else await this.#arrivals.settle(); // What is displaced has to be whole in the trash.
+      await this.#write(preparation, isShort);
+      await this.#onStep('prepared');
       if (displaced.length > 0) record = await this.#keep(batch, displaced);
       await this.#moveAll(moves, moved);
+      if (!isShort && moves.size > 0) await syncFolder(this.#folder.media);
+      await this.#onStep('synced');
       commit();
     } catch (error) {
+      if (place !== undefined) this.#arrivals.dropped();
       const added = [...moved].filter((name) => !displaced.includes(name));
       await this.#undo(added, [...moves.values()], error);
       throw error;
     }
+    if (place !== undefined)
+      this.#arrivals.stored(
+        place,
+        Array.from(moves.keys(), (name) => this.#pathOf(name)),
+      );
     await this.#onStep('committed');
     if (record !== undefined) await this.#finish(record);
   }
 
-  /** Does the file of an index entry hold what the entry says? */
-  async check(name: string, entry: MediaEntry): Promise<FileState> {
-    const file = await this.#contentOf(name, entry.size);
-    if (file === undefined) return 'missing';
-    return file.sha1 === entry.sha1 ? 'right' : 'different';
+  /** Where the file of an index entry lies; undefined when its name cannot be that of a file. */
+  pathOfEntry(name: string): string | undefined {
+    return isFileName(name) ? this.#pathOf(name) : undefined;
   }
 
-  /** The bytes of an index entry, or what is wrong with them. */
-  async read(name: string, entry: MediaEntry): Promise<Buffer | Exclude<FileState, 'right'>> {
-    const size = await this.#sizeOf(name);
-    if (size === undefined) return 'missing';
-    if (size !== entry.size) return 'different';
-    const bytes = await readFile(this.#pathOf(name));
-    return createHash('sha1').update(bytes).digest('hex') === entry.sha1 ? bytes : 'different';
-  }
-
-  /** Where the file of a checked entry lies. */
-  pathOfEntry(name: string): string {
-    return this.#pathOf(name);
-  }
-
-  // Step 1: which bytes have to move where, and which files are in their way.
-  async #prepare(batch: Batch): Promise<{ moves: Map<MediaName, string>; displaced: MediaName[] }> {
+  async #prepare(batch: Batch): Promise<Preparation> {
     const moves = new Map<MediaName, string>();
     const displaced: MediaName[] = [];
-    const taken = new Set<string>();
+    const written = new Map<string, Uint8Array>();
     const unsynced = new Set<string>();
+    const copies: (readonly [from: string, to: string])[] = [];
     for (const [name, { content }] of batch.changes) {
       const inPlace = await this.#contentOf(name, content?.size);
       if (content !== undefined && inPlace?.sha1 === content.sha1) {
         // The index lost sight of it, or a crash came between move and commit: the right bytes are there already.
-        await syncFile(this.#pathOf(name));
+        unsynced.add(this.#pathOf(name));
         continue;
       }
       if (inPlace !== undefined) displaced.push(name);
       if (content === undefined) continue;
       // Two names may share one content; never one file, since other programs write files in place.
-      const source = taken.has(content.path) ? this.temporaryPath() : content.path;
+      const isOwnFile = 'path' in content && !unsynced.has(content.path);
+      const source = isOwnFile ? content.path : this.temporaryPath();
       moves.set(name, source);
-      taken.add(content.path);
-      if (content.isSynced !== true) unsynced.add(content.path);
-      if (source !== content.path) await copySynced(content.path, source);
+      if (isOwnFile) unsynced.add(source);
+      else if ('path' in content) copies.push([content.path, source]);
+      else written.set(source, content.bytes);
     }
-    await Promise.all([...unsynced].map(syncFile));
-    return { moves, displaced };
+    return { moves, displaced, written, unsynced, copies };
+  }
+
+  // Step 1.
+  async #write({ written, unsynced, copies }: Preparation, isShort: boolean): Promise<void> {
+    await writeFiles(written, { isSynced: !isShort });
+    await allEnded([...unsynced].map(syncFile));
+    for (const [from, to] of copies) await copySynced(from, to);
   }
 
   // Step 2.
@@ -178,16 +219,13 @@ export class MediaStore {
 
   // Step 3.
   async #moveAll(moves: ReadonlyMap<MediaName, string>, moved: Set<MediaName>): Promise<void> {
-    if (moves.size === 0) return;
-    await allEnded(
-      Array.from(moves, async ([name, source]) => {
-        await moveOver(source, this.#pathOf(name));
-        moved.add(name);
-        await this.#onStep('moved');
-      }),
-    );
-    await syncFolder(this.#folder.media);
-    await this.#onStep('synced');
+    const turn = new Turn();
+    for (const [name, source] of moves) {
+      await moveOver(source, this.#pathOf(name));
+      moved.add(name);
+      await this.#onStep('moved');
+      if (turn.isOver) await turn.next();
+    }
   }
 
   // Step 5. The batch has happened, so the client hears of no trouble here: the next batch or `open` comes back to it.
@@ -214,12 +252,34 @@ export class MediaStore {
       for (const name of added) {
         if (!this.#entryOf(name)?.size) await rm(this.#pathOf(name), { force: true });
       }
-      for (const source of sources) await rm(source, { force: true });
+      await removeAll(sources);
       await this.#settleLeftover();
     } catch (error) {
       // The record stays, and the next batch or `open` tries again.
       throw new AggregateError([cause, error], `Cannot undo a media batch: ${messageOf(error)}`, { cause });
     }
+  }
+
+  // What a power cut took of files that the index knows comes back.
+  async #takeArrivals(): Promise<void> {
+    const restored: string[] = [];
+    for (const { name, sha1, bytes } of readArrivals(this.#folder.root)) {
+      const entry = this.#entryOf(name);
+      if (entry === undefined || entry.size === 0 || entry.sha1 !== sha1) continue;
+      const target = this.#pathOf(name);
+      if ((await this.#contentOf(name, entry.size))?.sha1 === sha1) {
+        await syncFile(target);
+        continue;
+      }
+      const draft = this.temporaryPath();
+      await writeSynced(draft, bytes);
+      await moveOver(draft, target);
+      restored.push(name);
+    }
+    await syncFolder(this.#folder.media);
+    await rm(arrivalsFile(this.#folder.root), { force: true });
+    if (restored.length === 0) return;
+    this.#log.warn({ user: this.#folder.user, names: restored }, 'Put media files back that had not reached the disk');
   }
 
   async #settleLeftover(): Promise<void> {
@@ -243,14 +303,10 @@ export class MediaStore {
     this.#log.warn({ user: this.#folder.user, names }, 'Settled a media batch that was cut off');
   }
 
-  async #sizeOf(name: string): Promise<number | undefined> {
-    return isFileName(name) ? sizeOf(this.#pathOf(name)) : undefined;
-  }
-
   // Hash and length of the file under a name. Where the length alone tells that it is not the expected one, the hash is
   // left out.
   async #contentOf(name: string, expectedSize: number | undefined): Promise<Partial<Content> | undefined> {
-    const size = await this.#sizeOf(name);
+    const size = isFileName(name) ? sizeOf(this.#pathOf(name)) : undefined;
     if (size === undefined || size !== expectedSize) return size === undefined ? undefined : { size };
     return contentOf(this.#pathOf(name));
   }
@@ -259,6 +315,13 @@ export class MediaStore {
     if (!isFileName(name)) throw new Error(`Not the name of a media file: ${JSON.stringify(name)}`);
     return path.join(this.#folder.media, name);
   }
+}
+
+function arrivedFiles(batch: Batch, names: Iterable<MediaName>): ArrivedFile[] {
+  return Array.from(names).flatMap((name) => {
+    const content = batch.changes.get(name)?.content;
+    return content !== undefined && 'bytes' in content ? [{ ...content, name }] : [];
+  });
 }
 
 function recordOf(batch: Batch, displaced: readonly MediaName[]): TrashRecord {
@@ -277,7 +340,6 @@ function recordOf(batch: Batch, displaced: readonly MediaName[]): TrashRecord {
   return { version: 1, at: batch.at.toISOString(), folder, files };
 }
 
-// Waits for all of them, also when one fails: a late one would come after everything was undone.
-async function allEnded(promises: readonly Promise<unknown>[]): Promise<void> {
-  for (const result of await Promise.allSettled(promises)) if (result.status === 'rejected') throw result.reason;
+async function removeAll(files: Iterable<string>): Promise<void> {
+  for (const file of files) await rm(file, { force: true });
 }

@@ -50,6 +50,11 @@ export function unfinishedBatchFile(userRoot: string): string {
   return path.join(userRoot, 'media-batch.json');
 }
 
+/** `<user>/media-arrivals`: see `Arrivals`. */
+export function arrivalsFile(userRoot: string): string {
+  return path.join(userRoot, 'media-arrivals');
+}
+
 /** The folder of a batch, relative to the trash; `usn` is the counter after the batch. */
 export function batchFolder(at: Date, usn: number): string {
   const [day, time] = at.toISOString().split(/[T.]/) as [string, string];

@@ -133,54 +133,49 @@ export class UserMedia implements AsyncDisposable {
   async download(names: readonly string[]): Promise<Download> {
     const plan = planDownload(names, (name) => this.#db.entry(name));
     if (plan.kind === 'unavailable') return { kind: 'unavailable', names: [plan.name] };
-    const bytes = plan.files.reduce((sum, file) => sum + file.entry.size, 0);
-    const inMemory = bytes <= zipInMemoryBytesMax;
-    const sources = await Promise.all(plan.files.map((file) => this.#source(file, inMemory)));
-    const bad = sources.flatMap((source, index) => (typeof source === 'string' ? (plan.files[index] ?? []) : []));
-    if (bad.length > 0) {
-      await this.#forget(bad);
-      return { kind: 'unavailable', names: bad.map((file) => file.name) };
+    const contentBytes = plan.files.reduce((sum, { entry }) => sum + entry.size, 0);
+    const sources = plan.files.map((file) => this.#source(file));
+    const content = { files: sources.length, contentBytes };
+    if (contentBytes <= zipInMemoryBytesMax) {
+      const made = await zipToBytes(sources);
+      return made.kind === 'bad' ? this.#forget(made.sources) : { kind: 'bytes', bytes: made.bytes, ...content };
     }
-    const good = sources.filter((source) => typeof source !== 'string');
-    const content = { files: good.length, contentBytes: bytes };
-    if (inMemory) return { kind: 'bytes', bytes: await zipToBytes(good), ...content };
     const path = this.#store.temporaryPath();
-    return { kind: 'file', path, byteLength: await zipToFile(good, path), ...content };
+    const made = await zipToFile(sources, path);
+    return made.kind === 'bad'
+      ? this.#forget(made.sources)
+      : { kind: 'file', path, byteLength: made.byteLength, ...content };
   }
 
   /** Closes the index: the file is alone afterwards, and others may open it. */
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.#store.close();
     this.#db[Symbol.dispose]();
   }
 
-  async #source({ name, entry }: WantedFile, inMemory: boolean): Promise<ZipSource | 'missing' | 'different'> {
-    if (inMemory) {
-      const bytes = await this.#store.read(name, entry);
-      return typeof bytes === 'string' ? bytes : { kind: 'bytes', name, bytes };
-    }
-    const state = await this.#store.check(name, entry);
-    if (state !== 'right') return state;
-    return { kind: 'file', name, path: this.#store.pathOfEntry(name), byteLength: entry.size };
+  #source({ name, entry: { size, sha1 } }: WantedFile): ZipSource {
+    return { name, path: this.#store.pathOfEntry(name), size, sha1 };
   }
 
   // The bytes that are there in place of the right ones go to the trash: they may be all that is left.
-  async #forget(files: readonly WantedFile[]): Promise<void> {
+  async #forget(bad: readonly ZipSource[]): Promise<Download> {
     const changes = new Map<MediaName, FileChange>();
     const entries = new Map<string, undefined>();
-    for (const { name, entry } of files) {
-      changes.set(name as MediaName, { before: entry, after: undefined, content: undefined });
+    for (const { name } of bad) {
+      changes.set(name as MediaName, { before: this.#db.entry(name), after: undefined, content: undefined });
       entries.set(name, undefined);
     }
     const usnBefore = this.#db.lastUsn;
     const usnAfter = usnBefore + 1;
     const batch = { changes, usnAfter, at: new Date(this.#nowMs()) };
     await this.#store.apply(batch, () => this.#db.save({ usnBefore, usnAfter, entries }));
-    for (const { name, entry } of files) {
+    for (const { name, sha1 } of bad) {
       this.#log.warn(
-        { user: this.#folder.user, filename: name, sha1: entry.sha1 },
+        { user: this.#folder.user, filename: name, sha1 },
         'A media file was missing or damaged, so it was forgotten; a device that has it sends it again',
       );
     }
+    return { kind: 'unavailable', names: bad.map(({ name }) => name) };
   }
 
   #logStep({ name: filename, effect, oldSha1, newSha1 }: PlannedStep): void {

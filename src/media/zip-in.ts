@@ -1,6 +1,6 @@
 import { createHash, hash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { type FileHandle, open, readFile, rm } from 'node:fs/promises';
+import { type FileHandle, open, readFile, rm, stat } from 'node:fs/promises';
 import { pipeline, Readable } from 'node:stream';
 import { crc32, createInflateRaw, inflateRawSync } from 'node:zlib';
 import yauzl from 'yauzl';
@@ -12,7 +12,8 @@ import {
   zipEntriesMax,
   zipInMemoryBytesMax,
 } from '../limits.ts';
-import { codeOf, writeSynced } from './durable-files.ts';
+import { giveBackAll } from '../storage/own-memory.ts';
+import { codeOf } from './durable-files.ts';
 import type { Sha1Hex } from './media-db.ts';
 import type { ReceivedContent } from './media-store.ts';
 import { readZipDirectory, type ZipDirectory, zipTailBytes } from './zip-end-record.ts';
@@ -24,6 +25,9 @@ const LOCAL_HEADER_BYTES = 30;
 const ZIP64_EXTRA_FIELD = 0x0001;
 /** Pieces in which large entries are read, bytes: each costs trips to other threads. */
 const pieceBytes = 256 * 1024;
+
+/** A zip in memory, which is freed when it is closed, or the path of one. */
+type ZipFile = Buffer | string;
 
 interface ZipEntry {
   readonly entry: yauzl.Entry;
@@ -38,40 +42,35 @@ interface ZipEntry {
  * wrong with it is a `malformedRequest`; too much of it is `payloadTooLarge`. A failing disk is neither.
  */
 export class UploadZip implements AsyncDisposable {
-  readonly #file: string;
-  /** The whole zip, if it is small. */
-  readonly #bytes: Buffer | undefined;
+  readonly #source: ZipFile;
   readonly #zip: yauzl.ZipFile;
   readonly #entries: ReadonlyMap<string, ZipEntry>;
   #contentBytesLeft = zipContentBytesMax;
+  /** Of content that is handed out in memory. */
+  #memoryBytesLeft = zipInMemoryBytesMax;
 
-  private constructor(
-    { file, bytes }: { readonly file: string; readonly bytes: Buffer | undefined },
-    zip: yauzl.ZipFile,
-    entries: ReadonlyMap<string, ZipEntry>,
-  ) {
-    this.#file = file;
-    this.#bytes = bytes;
+  private constructor(source: ZipFile, zip: yauzl.ZipFile, entries: ReadonlyMap<string, ZipEntry>) {
+    this.#source = source;
     this.#zip = zip;
     this.#entries = entries;
   }
 
-  /** Opens a zip and reads its directory. */
-  static async open(file: string): Promise<UploadZip> {
+  /** Opens a zip and reads its directory: one in memory, or a file, which is read into memory if it is small. */
+  static async open(given: ZipFile): Promise<UploadZip> {
     return refusing(async () => {
-      const { directory, byteLength } = await readDirectory(file);
+      const source = typeof given === 'string' ? ((await readIfSmall(given)) ?? given) : given;
+      const directory = await readDirectory(source);
       if (directory.entryCount > zipEntriesMax) throw tooLarge(`it has ${directory.entryCount} entries`);
       // Names of entries never become paths, so any name will do; they are decoded below.
       const options = { autoClose: false, decodeStrings: false };
-      const bytes = byteLength <= zipInMemoryBytesMax ? await readFile(file) : undefined;
-      const zip = await (bytes === undefined
-        ? yauzl.openPromise(file, options)
-        : yauzl.fromBufferPromise(bytes, options));
+      const zip = await (typeof source === 'string'
+        ? yauzl.openPromise(source, options)
+        : yauzl.fromBufferPromise(source, options));
       zip.on('error', () => {}); // Failures reach the reader; one more while closing must not end the process.
       try {
         const entries: yauzl.Entry[] = [];
         for await (const entry of zip.eachEntry()) entries.push(entry);
-        return new UploadZip({ file, bytes }, zip, checkEntries(entries, directory));
+        return new UploadZip(source, zip, checkEntries(entries, directory));
       } catch (error) {
         zip.close();
         throw error;
@@ -89,7 +88,7 @@ export class UploadZip implements AsyncDisposable {
       const pieces: Buffer[] = [];
       let bytes = 0;
       let crc = 0;
-      for await (const piece of openContent(this.#file, entry, start) as AsyncIterable<Buffer>) {
+      for await (const piece of openContent(this.#source, entry, start) as AsyncIterable<Buffer>) {
         pieces.push(piece);
         bytes += piece.length;
         if (bytes > mediaMetaBytesMax) return Buffer.concat(pieces).subarray(0, mediaMetaBytesMax);
@@ -101,27 +100,24 @@ export class UploadZip implements AsyncDisposable {
   }
 
   /**
-   * Writes the content of an entry to a new file. Refused when it is empty, too long or damaged. Small ones are on the disk
-   * when this resolves, so that their file need not be opened a second time.
+   * The content of an entry. Refused when it is empty, too long or damaged. Small ones come in memory, `target` is the new
+   * file that takes others; they share the memory of the zip.
    */
   async extract(name: string, target: string): Promise<ReceivedContent> {
     return refusing(async () => {
       const { entry, start } = await this.#locate(name);
-      const declared = entry.uncompressedSize;
-      if (declared === 0) throw malformed(`entry ${name} is empty`);
-      if (declared > mediaFileBytesMax) throw malformed(`entry ${name} is larger than a media file may be`);
-      this.#contentBytesLeft -= declared;
+      const size = entry.uncompressedSize;
+      if (size === 0) throw malformed(`entry ${name} is empty`);
+      if (size > mediaFileBytesMax) throw malformed(`entry ${name} is larger than a media file may be`);
+      this.#contentBytesLeft -= size;
       if (this.#contentBytesLeft < 0) throw tooLarge(`it holds more than ${zipContentBytesMax} bytes`);
+      const bytes = this.#smallContent(entry, start);
+      if (bytes !== undefined) return { sha1: hash('sha1', bytes) as Sha1Hex, size, bytes };
       try {
-        const small = this.#smallContent(entry, start);
-        if (small !== undefined) {
-          await writeSynced(target, small);
-          return { sha1: hash('sha1', small) as Sha1Hex, size: declared, path: target, isSynced: true };
-        }
         await using handle = await open(target, 'wx');
-        const { sha1, size, crc } = await writeHashed(openContent(this.#file, entry, start), handle, declared);
-        if (size !== declared || crc !== entry.crc32) throw malformed(`entry ${name} is damaged`);
-        return { sha1, size, path: target };
+        const written = await writeHashed(openContent(this.#source, entry, start), handle, size);
+        if (written.size !== size || written.crc !== entry.crc32) throw malformed(`entry ${name} is damaged`);
+        return { sha1: written.sha1, size, path: target };
       } catch (error) {
         await rm(target, { force: true });
         throw error;
@@ -131,14 +127,17 @@ export class UploadZip implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#zip.close();
+    if (typeof this.#source !== 'string') giveBackAll(this.#source);
   }
 
   // The content of a small entry of a small zip, checked; undefined for all others.
   #smallContent(entry: yauzl.Entry, start: number): Buffer | undefined {
-    if (this.#bytes === undefined || entry.uncompressedSize > zipInMemoryBytesMax) return undefined;
-    const packed = this.#bytes.subarray(start, start + entry.compressedSize);
-    const content = entry.compressionMethod === STORED ? packed : inflated(packed, entry.uncompressedSize);
-    if (content?.length === entry.uncompressedSize && crc32(content) === entry.crc32) return content;
+    const size = entry.uncompressedSize;
+    if (typeof this.#source === 'string' || size > this.#memoryBytesLeft) return undefined;
+    this.#memoryBytesLeft -= size;
+    const packed = this.#source.subarray(start, start + entry.compressedSize);
+    const content = entry.compressionMethod === STORED ? packed : inflated(packed, size);
+    if (content?.length === size && crc32(content) === entry.crc32) return content;
     throw malformed('an entry is damaged');
   }
 
@@ -158,9 +157,13 @@ export class UploadZip implements AsyncDisposable {
 
 // yauzl finds the content; the bytes come through Node's own streams, because those of yauzl 3.4 can still emit an error
 // after they were destroyed, when nobody listens any more, and that ends the process.
-function openContent(file: string, entry: yauzl.Entry, start: number): Readable {
+function openContent(source: ZipFile, entry: yauzl.Entry, start: number): Readable {
   if (entry.compressedSize === 0) return Readable.from([]);
-  const raw = createReadStream(file, { start, end: start + entry.compressedSize - 1, highWaterMark: pieceBytes });
+  const end = start + entry.compressedSize;
+  const raw =
+    typeof source === 'string'
+      ? createReadStream(source, { start, end: end - 1, highWaterMark: pieceBytes })
+      : Readable.from([source.subarray(start, end)]);
   if (entry.compressionMethod === STORED) return raw;
   // The reader of the last stream hears of all errors.
   return pipeline(raw, createInflateRaw({ chunkSize: pieceBytes }), () => {});
@@ -176,14 +179,26 @@ function inflated(packed: Uint8Array, bytesMax: number): Buffer | undefined {
   }
 }
 
-async function readDirectory(file: string): Promise<{ directory: ZipDirectory; byteLength: number }> {
+async function readIfSmall(file: string): Promise<Buffer | undefined> {
+  const { size } = await stat(file);
+  return size <= zipInMemoryBytesMax ? readFile(file) : undefined;
+}
+
+async function readDirectory(source: ZipFile): Promise<ZipDirectory> {
+  const directory =
+    typeof source === 'string'
+      ? await readDirectoryOf(source)
+      : readZipDirectory(source.subarray(-zipTailBytes), source.length);
+  if (typeof directory === 'string') throw malformed(directory);
+  return directory;
+}
+
+async function readDirectoryOf(file: string): Promise<ZipDirectory | string> {
   await using handle = await open(file, 'r');
   const { size } = await handle.stat();
   const tail = Buffer.alloc(Math.min(size, zipTailBytes));
   await handle.read(tail, 0, tail.length, size - tail.length);
-  const directory = readZipDirectory(tail, size);
-  if (typeof directory === 'string') throw malformed(directory);
-  return { directory, byteLength: size };
+  return readZipDirectory(tail, size);
 }
 
 function checkEntries(entries: readonly yauzl.Entry[], directory: ZipDirectory): Map<string, ZipEntry> {

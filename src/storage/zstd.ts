@@ -1,6 +1,18 @@
 import { Transform, type TransformCallback } from 'node:stream';
-import { constants, createZstdDecompress, type ZstdDecompress, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
+import { promisify } from 'node:util';
+import {
+  constants,
+  createZstdDecompress,
+  type ZstdDecompress,
+  zstdCompressSync,
+  zstdDecompress,
+  zstdDecompressSync,
+} from 'node:zlib';
 import { ZstdFrameCutter } from './zstd-frames.ts';
+
+const zstdDecompressInPool = promisify(zstdDecompress);
+/** Room that is made at a time for what comes out, bytes: most media messages fit into one. */
+const pooledChunkBytes = 512 * 1024;
 
 /** Frames of one body where Node does not read them by itself. Senders make one, or one for some megabytes. */
 const framesMax = 10_000;
@@ -43,6 +55,14 @@ export function inflateZstd(bytes: Uint8Array, options: InflateOptions): Uint8Ar
   }
   if (!cutter.isComplete) throw cutOff();
   return contents.length === 1 && contents[0] !== undefined ? contents[0] : Buffer.concat(contents);
+}
+
+/** The same in the thread pool, where Node can do it. */
+export async function inflateZstdInPool(bytes: Uint8Array, options: InflateOptions): Promise<Uint8Array<ArrayBuffer>> {
+  const { bytesMax, windowLogMax, cutsFrames = !readsAllFrames } = options;
+  if (cutsFrames) return Buffer.from(inflateZstd(bytes, options));
+  const params = paramsOf(windowLogMax);
+  return zstdDecompressInPool(bytes, { maxOutputLength: bytesMax, chunkSize: pooledChunkBytes, params });
 }
 
 export interface InflaterOptions {

@@ -9,6 +9,7 @@ import type { Dress, MediaMethod, Message, Payload, SyncMethod } from '../protoc
 import type { UserFolder } from '../user-folder.ts';
 import { compressionOverheadBytesMax } from './http-limits.ts';
 import { type Coding, InflatedFile, InflatedTooLargeError } from './inflated-file.ts';
+import { InflatedZip } from './inflated-zip.ts';
 import type { SpoolRoom } from './spool.ts';
 
 /** A request that was read whole, with its sender known: what is left to do is to answer it. */
@@ -86,7 +87,7 @@ export async function receiveFile(
   fill: (file: InflatedFile) => Promise<number>,
 ): Promise<Payload | 'tooLarge'> {
   await mkdir(folder.incoming, { recursive: true });
-  const target = path.join(folder.incoming, `${method}-${randomUUID()}`);
+  const target = incomingPath(folder, method);
   // The official server refuses a collection of exactly the limit, and cuts a zip behind it.
   const bytesMax = method === 'upload' ? context.inflatedBytesMax - 1 : context.inflatedBytesMax;
   try {
@@ -95,8 +96,32 @@ export async function receiveFile(
   } catch (error) {
     if (!(error instanceof InflatedTooLargeError)) throw error;
     if (method === 'upload') return 'tooLarge';
-    throw new SyncError('malformedRequest', `Cannot take the media: larger than ${bytesMax} bytes`, { cause: error });
+    throw mediaTooLarge(bytesMax, error);
   }
   await writeFile(target, '', { flag: 'wx' }); // No body at all is an empty file, which decompressors do not know.
   return { kind: 'file', path: target, byteLength: 0 };
+}
+
+/** The same for the zip of an `uploadChanges` in zstd, which stays in memory while it is small. */
+export async function receiveZip(
+  folder: UserFolder,
+  context: CallContext,
+  fill: (zip: InflatedZip) => Promise<unknown>,
+): Promise<Payload> {
+  const bytesMax = context.inflatedBytesMax;
+  try {
+    await using zip = new InflatedZip(incomingPath(folder, 'uploadChanges'), bytesMax);
+    await fill(zip);
+    return await zip.finish();
+  } catch (error) {
+    throw error instanceof InflatedTooLargeError ? mediaTooLarge(bytesMax, error) : error;
+  }
+}
+
+function incomingPath(folder: UserFolder, method: string): string {
+  return path.join(folder.incoming, `${method}-${randomUUID()}`);
+}
+
+function mediaTooLarge(bytesMax: number, cause: unknown): SyncError {
+  return new SyncError('malformedRequest', `Cannot take the media: larger than ${bytesMax} bytes`, { cause });
 }

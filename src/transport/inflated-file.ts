@@ -4,10 +4,10 @@ import { createGunzip } from 'node:zlib';
 import { messageOf, SyncError } from '../errors.ts';
 import { KiB, MiB, zstdWindowLogMax } from '../limits.ts';
 import type { Payload } from '../protocol/message.ts';
+import { giveBack, giveBackAll } from '../storage/own-memory.ts';
 import { createZstdInflater } from '../storage/zstd.ts';
 import { BlockCutter } from './body-reader.ts';
 import { streamPieceBytes } from './http-limits.ts';
-import { giveBack, giveBackAll } from './piece-memory.ts';
 
 /** Each block costs a trip to the thread pool and back; below a millisecond for larger ones, too. */
 const inputBlockBytes = 256 * KiB;
@@ -164,7 +164,7 @@ function decompressor(coding: Coding): Transform {
 }
 
 /** Errors of the decompressor are the sender's; those of the disk are ours. */
-function asRefusal(error: unknown): unknown {
+export function asRefusal(error: unknown): unknown {
   if (!(error instanceof Error) || !('code' in error)) return error;
   const isDecompression =
     typeof error.code === 'string' && /^(?:Z_|ZSTD_|ERR_ZSTD|ERR_ZLIB|ERR_TRAILING)/.test(error.code);

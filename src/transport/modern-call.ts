@@ -11,10 +11,13 @@ import {
   isFileMethod,
   type OpenCall,
   receiveFile,
+  receiveZip,
   sentBytesMax,
   tooLong,
   unknownHostKey,
 } from './incoming-call.ts';
+import type { InflatedFile } from './inflated-file.ts';
+import type { InflatedZip } from './inflated-zip.ts';
 import { parseSyncHeader } from './sync-header.ts';
 
 /** Reads a request of sync version 11: a header that says who is there, and a zstd body. */
@@ -38,15 +41,16 @@ function readPayload(call: OpenCall, folder: UserFolder, context: CallContext): 
   const { method } = call;
   const bytesMax = sentBytesMax(method, context);
   if (!isFileMethod(method)) return collect(call, bytesMax, context);
-  return receiveFile({ method, folder, coding: 'zstd' }, context, (file) =>
+  const readInto = (target: InflatedFile | InflatedZip): Promise<number> =>
     readBody(call.request, {
       bytesMax,
       stalledMsMax: context.stalledMsMax,
       tooLong: () => tooLong(bytesMax),
-      take: (piece) => file.take(piece),
-      failure: file.failure,
-    }),
-  );
+      take: (piece) => target.take(piece),
+      failure: target.failure,
+    });
+  if (method === 'uploadChanges') return receiveZip(folder, context, readInto);
+  return receiveFile({ method, folder, coding: 'zstd' }, context, readInto);
 }
 
 async function collect(

@@ -20,9 +20,9 @@ async function download(
   server: HttpHarness,
   dress: 'modern' | 'legacy',
   decide: (resolve: () => void, reject: (error: Error) => void) => void,
+  content = randomBytes(3 * MiB),
 ): Promise<Received & { readonly before: number; readonly isReleased: boolean; readonly content: Buffer }> {
   const file = path.join(server.base, 'collection');
-  const content = randomBytes(3 * MiB);
   await writeFile(file, content);
   let before = 0;
   const pieces: Buffer[] = [];
@@ -74,3 +74,14 @@ for (const dress of ['modern', 'legacy'] as const) {
     assert.match(JSON.stringify(server.lines), /damaged/);
   });
 }
+
+test('a file that shrinks is compressed, one that is compressed already is sent as it is', async () => {
+  await using server = await HttpHarness.start();
+  const text = Buffer.from('all work and no play '.repeat(100_000));
+  const got = await download(server, 'modern', (resolve) => resolve(), text);
+  assert.ok(got.bytes.length < text.length / 10);
+  assert.ok(zstdDecompressSync(got.bytes).equals(text));
+  const packed = await download(server, 'modern', (resolve) => resolve());
+  assert.ok(packed.bytes.length < packed.content.length + 200);
+  assert.ok(zstdDecompressSync(packed.bytes).equals(packed.content));
+});

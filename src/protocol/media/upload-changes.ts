@@ -1,5 +1,4 @@
 import { rmSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
 import { type JsonValue, parseJsonBytes } from '../../collection/format/json.ts';
 import { messageOf, SyncError } from '../../errors.ts';
 import { jsonBytesMax, mediaFilesPerRequestMax } from '../../limits.ts';
@@ -8,6 +7,7 @@ import type { ReceivedContent } from '../../media/media-store.ts';
 import type { UploadedChange } from '../../media/plan-upload.ts';
 import type { UserMedia } from '../../media/user-media.ts';
 import { UploadZip } from '../../media/zip-in.ts';
+import { Turn } from '../../storage/turn.ts';
 import type { Answer, Message, Payload } from '../message.ts';
 import { openPayload } from '../payload.ts';
 import { asList, asText } from '../shape.ts';
@@ -27,8 +27,7 @@ export interface UploadPair {
  */
 export async function uploadChanges(message: Message, media: UserMedia): Promise<Answer> {
   await using files = new TemporaryFiles();
-  const zipPath = await zipFile(message.payload, files, media);
-  await using zip = await UploadZip.open(zipPath);
+  await using zip = await UploadZip.open(zipIn(message.payload, files));
   const pairs = readUploadMeta(await zip.meta());
   const changes = await extractAll(zip, pairs, () => files.add(media.temporaryPath()));
   const growth = { bytesBefore: media.totalBytes, bytesAfter: media.bytesAfter(changes) };
@@ -72,32 +71,28 @@ function parseMeta(bytes: Uint8Array): JsonValue {
   }
 }
 
-// Several pairs may share an entry: it is read once. All at the same time, because most of it is waiting for the disk;
-// when one fails the others end first, so that nothing is written after the message was answered.
+// Several pairs may share an entry: it is read once.
 async function extractAll(
   zip: UploadZip,
   pairs: readonly UploadPair[],
   newPath: () => string,
 ): Promise<UploadedChange<ReceivedContent>[]> {
-  const contents = new Map<string, Promise<ReceivedContent>>();
+  const contents = new Map<string, ReceivedContent>();
+  const turn = new Turn();
   for (const { entryName } of pairs) {
-    if (entryName !== undefined && !contents.has(entryName)) contents.set(entryName, zip.extract(entryName, newPath()));
+    if (entryName !== undefined && !contents.has(entryName)) {
+      contents.set(entryName, await zip.extract(entryName, newPath()));
+    }
+    if (turn.isOver) await turn.next();
   }
-  for (const result of await Promise.allSettled(contents.values())) {
-    if (result.status === 'rejected') throw result.reason;
-  }
-  const changes: UploadedChange<ReceivedContent>[] = [];
-  for (const { name, entryName } of pairs) {
-    changes.push({ name, content: entryName === undefined ? undefined : await contents.get(entryName) });
-  }
-  return changes;
+  return pairs.map(({ name, entryName }) => ({ name, content: (entryName && contents.get(entryName)) || undefined }));
 }
 
-async function zipFile(payload: Payload, files: TemporaryFiles, media: UserMedia): Promise<string> {
+/** A small zip came in memory, any other in a file. */
+function zipIn(payload: Payload, files: TemporaryFiles): Buffer | string {
   if (payload.kind === 'file') return files.add(payload.path);
-  const path = files.add(media.temporaryPath());
-  await writeFile(path, openPayload(payload, jsonBytesMax), { flag: 'wx' });
-  return path;
+  const { buffer, byteOffset, byteLength } = openPayload(payload, jsonBytesMax);
+  return Buffer.from(buffer, byteOffset, byteLength);
 }
 
 function refusal(reason: string, cause?: unknown): SyncError {

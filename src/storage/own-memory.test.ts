@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createZstdDecompress, zstdCompressSync } from 'node:zlib';
-import { giveBack, giveBackAll } from './piece-memory.ts';
+import { giveBack, giveBackAll } from './own-memory.ts';
 
 test('a piece with memory of its own is gone when it is given back', () => {
   const piece = Buffer.allocUnsafeSlow(1000);
