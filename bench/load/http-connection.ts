@@ -49,6 +49,11 @@ export class HttpConnection {
     return new HttpConnection(socket);
   }
 
+  /** Has either side ended it? */
+  get isClosed(): boolean {
+    return this.#socket.destroyed || this.#socket.readableEnded;
+  }
+
   /** Sends a request that is in memory, head and body. */
   send(...pieces: readonly Buffer[]): Promise<WireAnswer> {
     const answered = this.#expect();

@@ -22,7 +22,7 @@ export class WrongAnswerError extends Error {}
 export class SyncClient {
   readonly port: number;
   readonly hostKey: string;
-  readonly #connection: HttpConnection;
+  #connection: HttpConnection;
   #sessionKey = '';
 
   private constructor(port: number, hostKey: string, connection: HttpConnection) {
@@ -34,6 +34,11 @@ export class SyncClient {
 
   static async open(port: number, hostKey: string): Promise<SyncClient> {
     return new SyncClient(port, hostKey, await HttpConnection.open(port));
+  }
+
+  /** Servers close connections on which nothing happens for a minute; clients then make another one. */
+  async reconnect(): Promise<void> {
+    if (this.#connection.isClosed) this.#connection = await HttpConnection.open(this.port);
   }
 
   /** One key per sync attempt. */

@@ -22,6 +22,7 @@ async function live(world: World, server: ServerProcess, user: number, made: Mad
   let [actions, sent] = [0, 0];
   while (performance.now() < endsMs) {
     const lot = random.next();
+    await computer.client.reconnect();
     if (lot < 0.5) await phone.client.meta();
     else if (lot < 0.7) await phone.sync();
     else if (lot < 0.88) {
