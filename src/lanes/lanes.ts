@@ -144,7 +144,8 @@ export class Lanes implements Dispatcher, LaneAccess {
       const mark = this.#metas.mark(folder);
       const done = await this.#prepared(folder, () => this.#pool.threadOf(folder.user).call('answer', { message }));
       if (done.needsCheckIn) this.#scheduleCheckIn(folder);
-      if (done.meta !== undefined) this.#metas.learn(message, mark, done.meta);
+      const { summary, mediaUsn } = done;
+      if (summary !== undefined && mediaUsn !== undefined) this.#metas.learn(message, mark, { summary, mediaUsn });
       return done.answer;
     });
   }
@@ -152,7 +153,7 @@ export class Lanes implements Dispatcher, LaneAccess {
   async #collection(message: Message): Promise<Answer> {
     const { folder } = message;
     if (message.method === 'meta') return this.#meta(message);
-    return this.inCollectionLane(folder, async () => {
+    const task = async () => {
       this.ending.admit(message);
       const told = message.method === 'start' ? this.#metas.takeTold(message) : undefined;
       const call = () => this.#pool.threadOf(folder.user).call('answer', { message, told });
@@ -160,8 +161,12 @@ export class Lanes implements Dispatcher, LaneAccess {
       if (done.needsCheckIn) this.#scheduleCheckIn(folder);
       if (message.method === 'start') this.ending.started(message);
       if (message.method === 'finish') this.safekeeping.changed(folder);
-      return done.answer;
-    });
+      return done;
+    };
+    // The next device that asks whether there is something new need not wait for the thread.
+    const news = (done: Awaited<ReturnType<typeof task>>) => done.summary;
+    const inTurn = () => this.#metas.whileChanging(folder, 'collection', task, news);
+    return (await this.#lanes.of(folder).collection.run(inTurn)).answer;
   }
 
   async #media(message: Message): Promise<Answer> {
@@ -314,11 +319,11 @@ export class Lanes implements Dispatcher, LaneAccess {
   }
 
   inCollectionLane<Result>(folder: UserFolder, task: () => Promise<Result>): Promise<Result> {
-    return this.#lanes.of(folder).collection.run(() => this.#metas.whileChanging(folder, task));
+    return this.#lanes.of(folder).collection.run(() => this.#metas.whileChanging(folder, 'collection', task));
   }
 
   inMediaLane<Result>(folder: UserFolder, task: () => Promise<Result>): Promise<Result> {
-    return this.#lanes.of(folder).media.run(() => this.#metas.whileChanging(folder, task));
+    return this.#lanes.of(folder).media.run(() => this.#metas.whileChanging(folder, 'media', task));
   }
 
   async copyCollection(folder: UserFolder, target: string): Promise<void> {

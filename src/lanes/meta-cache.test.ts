@@ -66,21 +66,37 @@ test('the thread is asked once, and not again while nothing happens', () => {
 
 test('whatever may change the collection or the media makes it ask again, before and after', async () => {
   using ann = new Ann();
-  ann.learn();
-  await ann.cache.whileChanging(ann.folder, async () => {
-    assert.equal(ann.usnFor('one'), undefined);
-    ann.learn(); // What is told in the middle of it may be the old state.
-  });
-  assert.equal(ann.usnFor('two'), undefined);
-  ann.learn();
-  await assert.rejects(ann.cache.whileChanging(ann.folder, () => Promise.reject(new Error('half done'))));
-  assert.equal(ann.usnFor('three'), undefined);
+  for (const part of ['collection', 'media'] as const) {
+    ann.learn();
+    await ann.cache.whileChanging(ann.folder, part, async () => {
+      assert.equal(ann.usnFor('one'), undefined);
+      ann.learn(); // What is told in the middle of it may be the old state.
+    });
+    assert.equal(ann.usnFor('two'), undefined);
+    ann.learn();
+    await assert.rejects(ann.cache.whileChanging(ann.folder, part, () => Promise.reject(new Error('half done'))));
+    assert.equal(ann.usnFor('three'), undefined);
+  }
 });
 
-test('an answer that was on its way while something changed is not kept', () => {
+test('what a sync has made of the collection is told without asking, unless something else changed it meanwhile', async () => {
+  using ann = new Ann();
+  ann.learn();
+  const news = () => ({ ...summary, usn: 8 });
+  await ann.cache.whileChanging(ann.folder, 'collection', async () => {}, news);
+  assert.equal(ann.usnFor('one'), 8);
+  const slow = Promise.withResolvers<void>();
+  const sync = ann.cache.whileChanging(ann.folder, 'collection', () => slow.promise, news);
+  await ann.cache.whileChanging(ann.folder, 'collection', async () => {});
+  slow.resolve();
+  await sync;
+  assert.equal(ann.usnFor('two'), undefined);
+});
+
+test('an answer that was on its way while something changed is not kept', async () => {
   using ann = new Ann();
   const mark = ann.cache.mark(ann.folder);
-  ann.cache.forget(ann.folder);
+  await ann.cache.whileChanging(ann.folder, 'media', async () => {});
   ann.cache.learn(ann.meta('one'), mark, facts);
   assert.equal(ann.usnFor('two'), undefined);
 });

@@ -2,6 +2,7 @@ import type { IndexedFile } from '../backup/compare-media.ts';
 import type { MediaRepaired } from '../backup/repair-media.ts';
 import type { TrashRestored, TrashWish } from '../backup/trashed-media.ts';
 import type { Preparation } from '../collection/collection-file.ts';
+import type { CollectionSummary } from '../collection/collection-summary.ts';
 import type { RowCounts } from '../collection/kept-counts.ts';
 import type { KeptEntries } from '../collection/kept-facts.ts';
 import type { SmallObjects } from '../collection/kept-smalls.ts';
@@ -9,7 +10,7 @@ import type { CollectionFacts } from '../collection/stored-file.ts';
 import type { BegunDownload } from '../collection/user-collection.ts';
 import type { CheckedUpload } from '../protocol/full-upload.ts';
 import type { Answer, Message } from '../protocol/message.ts';
-import type { MetaFacts, ToldMeta } from '../protocol/meta.ts';
+import type { ToldMeta } from '../protocol/meta.ts';
 import type { UserFolder } from '../user-folder.ts';
 
 /** What a collection worker is told when it starts. */
@@ -53,12 +54,12 @@ export type Done<Result> = { readonly kind: 'done'; readonly needsCheckIn: boole
 export interface CollectionCalls {
   /**
    * Answers any message on the collection but `upload` and `download`. `told`: to a `start`, what its client has heard from
-   * `meta` by somebody else. `meta`: what the answer to a `meta` was made of.
+   * `meta` by somebody else. `summary`: what the next `meta` will tell, after `meta` and `finish`; `mediaUsn` likewise.
    */
   answer(argument: {
     message: Message;
     told?: ToldMeta | undefined;
-  }): Promise<NeedsPreparation | Done<{ answer: Answer; meta?: MetaFacts }>>;
+  }): Promise<NeedsPreparation | Done<{ answer: Answer; summary?: CollectionSummary; mediaUsn?: number | undefined }>>;
   /** Answers any message on the media. */
   answerMedia(message: Message): Promise<{ answer: Answer }>;
   /**

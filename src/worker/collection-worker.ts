@@ -79,8 +79,9 @@ serveCalls<CollectionCalls>({
     return onCollection(folder, (collection) => {
       if (told !== undefined) collection.rememberMeta(message.sessionKey, told.summary, told);
       const answer = answerCollectionMessage(message, collection, { nowMs: Date.now(), inflatedBytesMax, mediaUsn });
-      const meta = knownUsn !== undefined ? { meta: { summary: collection.summary(), mediaUsn } } : {};
-      return { answer, needsCheckIn: collection.needsCheckIn, ...meta };
+      const { needsCheckIn } = collection;
+      const known = message.method === 'finish' || knownUsn !== undefined ? { summary: collection.summary() } : {};
+      return { answer, needsCheckIn, mediaUsn: knownUsn, ...known };
     });
   },
   async answerMedia(message) {
