@@ -32,6 +32,7 @@ export interface Amounts {
   readonly curveSizes: readonly SizeName[];
   readonly curvePending: readonly number[];
   readonly curveMedia: readonly number[];
+  readonly curveUsers: readonly number[];
 }
 
 export const LENGTHS = ['quick', 'normal', 'full'] as const;
@@ -61,6 +62,7 @@ const normal: Amounts = {
   curveSizes: ['tiny', 'medium', 'large', 'huge'],
   curvePending: [250, 1_000, 5_000, 20_000],
   curveMedia: [0, 10_000, 50_000, 100_000],
+  curveUsers: [10, 100, 1_000, 4_000],
 };
 
 export const AMOUNTS: Readonly<Record<Length, Amounts>> = {
@@ -89,6 +91,7 @@ export const AMOUNTS: Readonly<Record<Length, Amounts>> = {
     curveSizes: ['tiny'],
     curvePending: [250],
     curveMedia: [0, 500],
+    curveUsers: [2, 20],
   },
   normal,
   full: { ...normal, rounds: 5, fullSyncSizes: ['medium', 'large', 'huge'], startPlainUsers: [20, 200] },

@@ -1,16 +1,19 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { studied } from '../data/changes.ts';
 import { SIZES } from '../data/collections.ts';
 import { mediaFiles, uploadBodies } from '../data/media-files.ts';
 import { median } from '../load/statistics.ts';
 import { WrongAnswerError } from '../load/sync-client.ts';
 import { noRows } from '../load/sync-device.ts';
-import type { Scenario, World } from '../world.ts';
+import { megabyte, type Scenario, type World } from '../world.ts';
 import { mediaDevice, withMediaIndex } from './media.ts';
 import { withCollections } from './prepare.ts';
 import { timed } from './sync.ts';
 
 const repeats = 20;
 const smallBytes = 20_000;
+/** After a start the server is left alone so long before its memory is read, milliseconds. */
+const settleMs = 1_500;
 
 /** How the cost of one thing grows with another: a row for each amount. */
 export const CURVES: readonly Scenario[] = [
@@ -47,6 +50,13 @@ export const CURVES: readonly Scenario[] = [
       for (const stored of world.amounts.curveMedia) await storedMedia(world, stored);
     },
   },
+  {
+    name: 'curve-users',
+    title: 'start, idle memory and the syncs of one user over the number of users',
+    async run(world) {
+      for (const users of world.amounts.curveUsers) await manyUsers(world, users);
+    },
+  },
 ];
 
 async function medianOf(work: () => Promise<unknown>): Promise<number> {
@@ -66,6 +76,21 @@ async function pending(world: World, count: number): Promise<void> {
   world.note(`${(2 * count).toLocaleString('en')} objects down`, 'time', 'ms', cost.wallMs);
   phone.client.close();
   computer.client.close();
+}
+
+/** All of them are known, one of them comes. */
+async function manyUsers(world: World, users: number): Promise<void> {
+  const made = await world.collection(SIZES.tiny);
+  await using server = await world.start({ users, prepare: withCollections(made) });
+  const work = `${users.toLocaleString('en')} users`;
+  world.note(work, 'start', 'ms', server.startMs);
+  await sleep(settleMs);
+  world.note(work, 'memory when idle', 'MB', server.cost().residentBytes / megabyte);
+  const device = await world.device(server, 0, made);
+  await device.sync();
+  world.note(work, 'meta', 'ms', await medianOf(() => device.client.meta()));
+  world.note(work, 'empty sync', 'ms', await medianOf(() => device.sync()));
+  device.client.close();
 }
 
 async function storedMedia(world: World, stored: number): Promise<void> {
