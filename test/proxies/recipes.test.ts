@@ -157,7 +157,7 @@ const noBody: readonly Uint8Array[] = [new Uint8Array(8)];
 
 /** The address in the log is the true one, whatever the client claims. */
 async function assertAddressIsPassedOn(server: Server, proxy: RunningProxy, place: Place): Promise<void> {
-  const before = server.log.length;
+  const before = await settledLength(server);
   await ask(proxy, place, { body: noBody, headers: { 'x-forwarded-for': '192.0.2.9', 'x-real-ip': '192.0.2.9' } });
   assert.ok(await appearsIn(server, before, '/sync/meta'));
   assert.match(server.log.slice(before), /127\.0\.0\.2/);
@@ -166,7 +166,7 @@ async function assertAddressIsPassedOn(server: Server, proxy: RunningProxy, plac
 
 /** The server refuses what a stranger sends before all of it has come; so the proxy must have passed it on by then. */
 async function assertBodiesAreStreamed(server: Server, proxy: RunningProxy, place: Place): Promise<void> {
-  const before = server.log.length;
+  const before = await settledLength(server);
   const refused = appearsIn(server, before, '/sync/meta');
   async function* untilRefused(): AsyncGenerator<Uint8Array> {
     yield new Uint8Array(256 * 1024);
@@ -175,6 +175,12 @@ async function assertBodiesAreStreamed(server: Server, proxy: RunningProxy, plac
   // Apache tells the client of it only when the client has sent everything.
   await ask(proxy, place, { body: untilRefused() });
   assert.ok(await refused, 'the server has seen the beginning before the end was sent');
+}
+
+/** How long the log is when the lines of earlier requests are in it, which follow their answers by a moment. */
+async function settledLength(server: Server): Promise<number> {
+  for (let length = -1; length !== server.log.length; await sleep(200)) length = server.log.length;
+  return server.log.length;
 }
 
 /** Does the server print this after so many characters? */
