@@ -17,6 +17,8 @@ export class MediaHandle {
   /** Damage was found in the index: it is closed when nobody uses it, and looked at closely when it is opened again. */
   #isSuspect = false;
   #isOpening = false;
+  /** Of what was open before: files that came last are brought to the disk first. */
+  #closed: Promise<void> = Promise.resolve();
 
   constructor(folder: UserFolder, log: Log) {
     this.#folder = folder;
@@ -62,16 +64,23 @@ export class MediaHandle {
     return Promise.race([lastUsn.finally(() => timeout.abort()), given]);
   }
 
-  /** Closes the media; the next use opens them again. */
-  async close(): Promise<void> {
+  /** Closes the media; the next use waits for that and opens them again. */
+  close(): Promise<void> {
     const media = this.#media;
     this.#media = undefined;
-    await (await media?.catch(() => undefined))?.[Symbol.asyncDispose]();
+    const before = this.#closed;
+    const close = async (): Promise<void> => {
+      await before.catch(() => {}); // Whoever closed them has heard of it.
+      await (await media?.catch(() => undefined))?.[Symbol.asyncDispose]();
+    };
+    this.#closed = close();
+    return this.#closed;
   }
 
   async #open(): Promise<UserMedia> {
     this.#isOpening = true;
     try {
+      await this.#closed.catch(() => {});
       const media = await UserMedia.open(this.#folder, this.#log, { isSuspect: this.#isSuspect });
       this.#isSuspect = false;
       return media;

@@ -38,3 +38,37 @@ test('a user in the middle of a sync stays open', () => {
   assert.ok(open.includes('user3'));
   assert.ok(open.length <= 7);
 });
+
+test('who comes back while being closed is the same as before, and everything is closed at the end', async () => {
+  const closings: PromiseWithResolvers<void>[] = [];
+  let made = 0;
+  const users = new OpenUsers(
+    () => ({ number: made++ }),
+    () => true,
+    () => {
+      const closing = Promise.withResolvers<void>();
+      closings.push(closing);
+      return closing.promise;
+    },
+  );
+  const clock = mock.method(performance, 'now', () => 0);
+  const ann = userFolder('base', 'ann');
+  const first = users.of(ann);
+  clock.mock.mockImplementation(() => 60_000);
+  users.closeIdle();
+  assert.deepEqual([users.all().length, users.size], [0, 1]);
+  assert.equal(users.of(ann), first);
+  clock.mock.mockImplementation(() => 120_000);
+  users.closeIdle();
+  let isClosed = false;
+  const end = users.closeAll().then(() => {
+    isClosed = true;
+  });
+  closings[0]?.resolve();
+  await new Promise(setImmediate);
+  assert.equal(isClosed, false);
+  for (const closing of closings) closing.resolve();
+  await end;
+  clock.mock.restore();
+  assert.equal(made, 1);
+});

@@ -21,7 +21,8 @@ export class OpenUsers<Owned> {
   readonly #create: (folder: UserFolder) => Owned;
   readonly #isIdle: (owned: Owned) => boolean;
   readonly #close: (owned: Owned) => void | Promise<void>;
-  #closing = 0;
+  /** Being closed, which may take a moment. */
+  readonly #leaving = new Map<string, { readonly owned: Owned; readonly closed: Promise<void> }>();
 
   constructor(
     create: (folder: UserFolder) => Owned,
@@ -37,7 +38,7 @@ export class OpenUsers<Owned> {
   of(folder: UserFolder): Owned {
     const known = this.#entries.get(folder.root);
     if (known === undefined) this.#closeStale();
-    const entry = known ?? { owned: this.#create(folder), lastUsedMs: 0 };
+    const entry = known ?? { owned: this.#comeBack(folder) ?? this.#create(folder), lastUsedMs: 0 };
     entry.lastUsedMs = performance.now();
     // Last used, last in order.
     this.#entries.delete(folder.root);
@@ -47,7 +48,7 @@ export class OpenUsers<Owned> {
 
   /** Users whose files are open, or being closed. */
   get size(): number {
-    return this.#entries.size + this.#closing;
+    return this.#entries.size + this.#leaving.size;
   }
 
   /** All that are open. */
@@ -79,15 +80,25 @@ export class OpenUsers<Owned> {
 
   #release(key: string, owned: Owned): void {
     this.#entries.delete(key);
-    this.#closing += 1;
-    void Promise.resolve(this.#close(owned)).finally(() => {
-      this.#closing -= 1;
+    const closed = Promise.resolve(this.#close(owned));
+    const leaving = { owned, closed };
+    this.#leaving.set(key, leaving);
+    void closed.finally(() => {
+      if (this.#leaving.get(key) === leaving) this.#leaving.delete(key);
     });
+  }
+
+  /** Who is still being closed knows for how long to wait before it opens again; another one would not. */
+  #comeBack({ root }: UserFolder): Owned | undefined {
+    const leaving = this.#leaving.get(root);
+    this.#leaving.delete(root);
+    return leaving?.owned;
   }
 
   /** Closes everything. */
   async closeAll(): Promise<void> {
-    await Promise.all(this.all().map((owned) => this.#close(owned)));
+    const leaving = [...this.#leaving.values()].map(({ closed }) => closed);
+    await Promise.all([...leaving, ...this.all().map((owned) => this.#close(owned))]);
     this.#entries.clear();
   }
 }
