@@ -117,7 +117,7 @@ export const usage = `Measures this server and Anki's own side by side, and chec
   npm run bench -- [options]
 
   --quick            tiny amounts, to see that everything works
-  --full             every size, more rounds (about an hour)
+  --full             every size, more rounds (about half an hour)
   --soak             50 users at work for an hour; memory and file handles must not grow
   --curves           how the cost grows with sizes and numbers
   --only <name>      one scenario, or all whose name holds this; may be repeated
