@@ -4,9 +4,9 @@ import type { LineSink } from './process-log.ts';
 const waitingCharsMax = 16 * 1024;
 
 /**
- * Gathers the lines of one turn of the event loop and hands them over together, in their order: one write for the requests
- * of many clients takes hardly more time than for one, and no line is noticeably later than its answer. Whoever uses it calls `flush` at the
- * end of the process: only a process that is killed without being asked loses what waits.
+ * Hands the first line of a moment over at once and gathers the others until the event loop has turned: a line is there when
+ * its answer is, and one write for the requests of many clients takes hardly more time than for one. Whoever uses it calls
+ * `flush` at the end of the process: only a process that is killed without being asked loses what waits.
  */
 export class LineBuffer implements LineSink {
   readonly #target: LineSink;
@@ -18,9 +18,13 @@ export class LineBuffer implements LineSink {
   }
 
   write(text: string): void {
+    if (this.#soon === undefined) {
+      this.#soon = setImmediate(() => this.flush());
+      this.#target.write(text);
+      return;
+    }
     this.#waiting += text;
     if (this.#waiting.length > waitingCharsMax) this.flush();
-    else this.#soon ??= setImmediate(() => this.flush());
   }
 
   /** Hands over what waits. */
