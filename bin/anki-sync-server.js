@@ -10,6 +10,17 @@ import { programToRun } from './program-to-run.js';
  * ran while somebody synced is collected when everybody has gone. */
 const memoryFlags = ['--max-semi-space-size=2', '--expose-gc'];
 
+/**
+ * Threads that share heaps of C memory leave fewer holes in them; in a single one they wait for each other. What is free at
+ * the end of a heap is given back beyond 128 KiB, and large pieces are mapped alone from 1 MiB on: left to itself the C
+ * library raises both bounds with the largest piece that it ever gave out, and holds what a rush or an upload has taken.
+ */
+const allocatorSettings = {
+  MALLOC_ARENA_MAX: '2',
+  MALLOC_TRIM_THRESHOLD_: '131072',
+  MALLOC_MMAP_THRESHOLD_: '1048576',
+};
+
 /** Commands are short; only the server runs for months. */
 function isServer() {
   return process.argv.length === 2;
@@ -24,8 +35,7 @@ function canBecomeAnother() {
 function becomeServer(program) {
   // The call is marked as experimental, which is no news for whoever reads the log.
   process.removeAllListeners('warning');
-  // Threads that share heaps of C memory leave fewer holes in it; in a single one they wait for each other.
-  const env = { MALLOC_ARENA_MAX: '2', ...process.env };
+  const env = { ...allocatorSettings, ...process.env };
   const flags = new Set([...memoryFlags, ...process.execArgv]);
   process.execve(process.execPath, [process.argv0, ...flags, fileURLToPath(program)], env);
 }

@@ -26,7 +26,7 @@ const LAYERS: readonly (readonly string[])[] = [
 
 /** What only some layers may know of. */
 const KEPT_TO: readonly { readonly packages: RegExp; readonly layers: readonly string[] }[] = [
-  { packages: /^(?:fastify|@fastify\/.*|node:https?|node:http2)$/, layers: ['main.ts', 'cli', 'transport'] },
+  { packages: /^(?:@fastify\/.*|node:https?|node:http2)$/, layers: ['main.ts', 'cli', 'transport'] },
   { packages: /^prom-client$/, layers: ['monitoring'] },
   { packages: /^node:sqlite$/, layers: ['collection', 'collection/format', 'media', 'accounts/store', 'storage'] },
   { packages: /^@sqlite\.org\/sqlite-wasm$/, layers: ['collection', 'collection/wasm'] },

@@ -29,11 +29,6 @@ test('faults keep their details, refusals tell them in one line of ASCII', () =>
   assert.ok(reason.length < 160);
 });
 
-test('what the HTTP framework refuses is 400', () => {
-  assert.equal(errorResponse(Object.assign(new Error('no media type'), { statusCode: 415 })).status, 400);
-  assert.equal(errorResponse(Object.assign(new Error('broken'), { statusCode: 500 })).status, 500);
-});
-
 test('causes are told once each, however they are wrapped', () => {
   const error = new Error('Cannot store', { cause: new Error('Cannot write: full', { cause: new Error('full') }) });
   assert.equal(causesOf(error), 'Cannot store, because: Cannot write: full');

@@ -33,10 +33,7 @@ export function errorResponse(thrown: unknown): ErrorResponse {
 }
 
 function statusOf(error: unknown): number {
-  if (error instanceof SyncError) return statusOfCode[error.code];
-  // The HTTP framework marks what it refuses itself, such as a content type that is none.
-  const isRefused = error instanceof Error && 'statusCode' in error && typeof error.statusCode === 'number';
-  return isRefused && Number(error.statusCode) < 500 ? 400 : 500;
+  return error instanceof SyncError ? statusOfCode[error.code] : 500;
 }
 
 /** What went wrong before cleaning up after it went wrong as well. */

@@ -1,7 +1,7 @@
-import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
-import type { Socket } from 'node:net';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
 import type { Accounts } from '../accounts/accounts.ts';
 import { LoginThrottle } from '../accounts/login-throttle.ts';
 import type { Dispatcher } from '../lanes/dispatcher.ts';
@@ -15,8 +15,9 @@ import { type AddressRules, type AddressSource, type ClientAddress, clientAddres
 import { headersBytesMax, headersMsMax, keepAliveMsMax, lingerMsMax, strangerSpoolsMax } from './http-limits.ts';
 import type { BoundAddress, ListenAddress } from './listen-address.ts';
 import { Listeners, tlsFirstByte } from './listeners.ts';
+import { messageRefusal, type Pages, pageAnswer, plainText, sendPage } from './pages.ts';
 import { peerOf } from './peer.ts';
-import { addProbes, type Probes } from './probes.ts';
+import { type Probes, probePages } from './probes.ts';
 import { ProxyTrust } from './proxy-trust.ts';
 import { RareLog } from './rare-log.ts';
 import { RequestLog } from './request-log.ts';
@@ -52,22 +53,16 @@ export interface HttpServerOptions {
   readonly headersMsMax?: number;
 }
 
-/** A request from its beginning on. */
-interface Visit {
-  readonly caller: ClientAddress;
-  readonly log: RequestLog;
-}
-
 /** The server as the network sees it. */
 export class HttpServer implements AsyncDisposable {
   readonly #endpoint: SyncEndpoint;
-  /** Answers everything that is no message of a sync. */
-  readonly #app: FastifyInstance;
+  /** What stands at addresses that are no messages of a sync. */
+  readonly #pages: Pages;
+  readonly #http: Server;
   readonly #options: HttpServerOptions;
   readonly #listeners: Listeners;
   readonly #addressRules: AddressRules;
   readonly #rareLog: RareLog;
-  readonly #visits = new WeakMap<IncomingMessage, Visit>();
   #isClosing = false;
 
   constructor(options: HttpServerOptions) {
@@ -75,21 +70,18 @@ export class HttpServer implements AsyncDisposable {
     this.#rareLog = new RareLog(options.log);
     this.#addressRules = { source: options.ipHeader, trust: new ProxyTrust(options.trustedProxies) };
     this.#endpoint = newEndpoint(options);
-    this.#app = newApp(options.headersMsMax ?? headersMsMax, {
-      onRequest: (request, response, others) => this.#receive(request, response, others),
-      onNonsense: (error, socket) => this.#refuseNonsense(error, socket),
-      onBadAddress: (error, request, reply) => this.#answerError(error, request, reply),
-    });
-    this.#app.setErrorHandler((error, request, reply) => this.#answerError(error, request, reply));
-    this.#addRoutes();
-    this.#listeners = new Listeners(this.#app.server, options.log, options.tls);
+    const { probes = { problems: async () => [], metrics: undefined } } = options;
+    this.#pages = new Map([['/', () => ({ status: 200, text: welcome, headers: plainText })], ...probePages(probes)]);
+    this.#http = newHttp(options.headersMsMax ?? headersMsMax)
+      .on('request', (request, response) => this.#receive(request, response))
+      .on('clientError', (error, socket) => this.#refuseNonsense(error, socket));
+    this.#listeners = new Listeners(this.#http, options.log, options.tls);
   }
 
   /** Starts to listen in all these places, or throws `ListenError` and listens nowhere. */
   async open(addresses: readonly ListenAddress[]): Promise<readonly BoundAddress[]> {
-    await this.#app.ready();
     // The HTTP server does not listen itself, and with this event it begins to watch over slow headers.
-    this.#app.server.emit('listening');
+    this.#http.emit('listening');
     try {
       const bound: BoundAddress[] = [];
       for (const address of addresses) bound.push(await this.#listeners.open(address));
@@ -110,63 +102,48 @@ export class HttpServer implements AsyncDisposable {
   async close(graceMs: number): Promise<void> {
     this.#isClosing = true;
     const ended = this.#listeners.close();
-    const closed = this.#app.close(); // Answers what still comes on open connections with 503.
-    this.#app.server.close();
+    this.#http.close(); // Ends connections that are idle; what still comes on the others is answered with 503.
     const isOver = await Promise.race([ended.then(() => true), delay(graceMs, false, { ref: false })]);
     if (!isOver) this.#listeners.cutAll();
-    await Promise.all([ended, closed]);
+    await ended;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close(0);
   }
 
-  #addRoutes(): void {
-    for (const prefix of ['sync', 'msync']) {
-      this.#app.post<MethodParams>(`/${prefix}/:method(.+)`, (request, reply) => this.#refuseMethod(request, reply));
+  #receive(request: IncomingMessage, response: ServerResponse): void {
+    if (this.#isClosing) {
+      refuseWhileClosing(response);
+      return;
     }
-    const { probes = { problems: async () => [], metrics: undefined } } = this.#options;
-    addProbes(this.#app, probes, (request, why) => this.#visitOf(request).log.fail(why, false));
-    this.#app.get('/', (_request, reply) => reply.type('text/plain; charset=utf-8').send(welcome));
-    this.#app.setNotFoundHandler((request, reply) => this.#refuseAddress(request, reply));
-  }
-
-  /** Messages go straight to their endpoint, which writes the response in the dress of the request. */
-  #receive(request: IncomingMessage, response: ServerResponse, others: RequestListener): void {
     request.url = intendedTarget({
       method: request.method ?? '',
       target: request.url ?? '/',
       hasSyncHeader: request.headers[syncHeaderName] !== undefined,
       contentType: request.headers['content-type'],
     });
-    const method = methodOf(request.method ?? '', request.url);
-    if (this.#isClosing && method !== undefined) {
-      refuseWhileClosing(response);
-      return;
-    }
-    const visit = this.#begin(request, response);
-    if (method !== undefined) {
-      void this.#endpoint.handle({ request, response, method, ...visit });
-      return;
-    }
-    this.#visits.set(request, visit);
-    others(request, response);
-  }
-
-  #begin(request: IncomingMessage, response: ServerResponse): Visit {
     const caller = this.#callerOf(request);
-    const log = new RequestLog(this.#options, request.url ?? '/');
+    const log = new RequestLog(this.#options, request.url);
     log.add({ ip: caller.ip });
     log.writeAfter(response);
     response.on('finish', () => {
       drainRest(request, this.#options.lingerMsMax ?? lingerMsMax);
-      if (this.#isClosing) setImmediate(() => this.#app.server.closeIdleConnections());
+      if (this.#isClosing) setImmediate(() => this.#http.closeIdleConnections());
     });
-    return { caller, log };
+    const method = methodOf(request.method ?? '', request.url);
+    if (method !== undefined) void this.#endpoint.handle({ request, response, method, caller, log });
+    else void this.#answerPage(request, response, log);
   }
 
-  #visitOf({ raw, url }: FastifyRequest): Visit {
-    return this.#visits.get(raw) ?? { caller: this.#callerOf(raw), log: new RequestLog(this.#options, url) };
+  async #answerPage(request: IncomingMessage, response: ServerResponse, log: RequestLog): Promise<void> {
+    try {
+      const answer = messageRefusal(request) ?? (await pageAnswer(request, this.#pages));
+      if (answer.refusal !== undefined) log.fail(answer.refusal, false);
+      sendPage(response, answer);
+    } catch (error) {
+      answerError({ response, log }, error);
+    }
   }
 
   #callerOf(request: IncomingMessage): ClientAddress {
@@ -183,43 +160,15 @@ export class HttpServer implements AsyncDisposable {
     return caller;
   }
 
-  /** A name that no client asks for. The official server answers 400 with an explanation, in place of 404. */
-  #refuseMethod(request: FastifyRequest<MethodParams>, reply: FastifyReply): FastifyReply {
-    const { method } = request.params;
-    const text = `There is no sync method ${JSON.stringify(method.slice(0, 50))}. The letter case counts.`;
-    this.#visitOf(request).log.fail(text, false);
-    return reply.code(400).type('text/plain; charset=utf-8').send(text);
-  }
-
-  /** 405 for the wrong verb, 404 for all other addresses; no bodies. Same as the official server. */
-  #refuseAddress(request: FastifyRequest, reply: FastifyReply): FastifyReply {
-    const allowed = allowedVerbs(request.url.replace(/\?.*$/s, ''));
-    if (allowed === undefined) {
-      this.#visitOf(request).log.fail('There is nothing at this address', false);
-      return reply.code(404).send();
-    }
-    this.#visitOf(request).log.fail(`This address takes ${allowed}, not ${request.method}`, false);
-    return reply.code(405).header('allow', allowed).send();
-  }
-
-  #answerError(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
-    reply.hijack();
-    answerError({ response: reply.raw, log: this.#visitOf(request).log }, error);
-  }
-
   /** What is no HTTP/1 never becomes a request. */
-  #refuseNonsense(error: Error, socket: Socket): void {
-    const ip = peerOf(socket);
+  #refuseNonsense(error: Error, socket: Duplex): void {
+    const ip = socket instanceof Socket ? peerOf(socket) : undefined;
     this.#options.log.debug({ ip, context: error.message }, 'not a request');
     const isTls = 'rawPacket' in error && error.rawPacket instanceof Uint8Array && error.rawPacket[0] === tlsFirstByte;
     if (isTls) this.#rareLog.warn({ ip }, 'A client speaks TLS to a plain port; its address must begin with http://');
     if (isTls || !socket.writable) socket.destroy();
     else socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 3\r\n\r\n400');
   }
-}
-
-interface MethodParams {
-  readonly Params: { readonly method: string };
 }
 
 const welcome = `This is a sync server for Anki.
@@ -237,39 +186,16 @@ function newEndpoint(options: HttpServerOptions): SyncEndpoint {
 
 /** The client is to come again, on another connection. */
 function refuseWhileClosing(response: ServerResponse): void {
-  response.writeHead(503, { connection: 'close', 'content-type': 'text/plain; charset=utf-8', 'content-length': 3 });
+  response.writeHead(503, { connection: 'close', ...plainText, 'content-length': 3 });
   response.end('503');
 }
 
-interface Hooks {
-  /** `others` is Fastify. */
-  onRequest(request: IncomingMessage, response: ServerResponse, others: RequestListener): void;
-  onNonsense(error: Error, socket: Socket): void;
-  onBadAddress(error: Error, request: FastifyRequest, reply: FastifyReply): void;
-}
-
-function newApp(headersTimeout: number, { onRequest, onNonsense, onBadAddress }: Hooks): FastifyInstance {
-  const serverOptions = {
+function newHttp(headersTimeout: number): Server {
+  return createServer({
     maxHeaderSize: headersBytesMax,
     headersTimeout,
     connectionsCheckingInterval: headersTimeout / 2,
     keepAliveTimeout: keepAliveMsMax,
     requestTimeout: 0, // Bodies are watched for silence, not for their whole time: see `readBody`.
-  };
-  const app = fastify({
-    serverFactory: (others) => createServer(serverOptions, (request, response) => onRequest(request, response, others)),
-    clientErrorHandler: onNonsense,
-    frameworkErrors: onBadAddress,
-    routerOptions: { maxParamLength: headersBytesMax },
   });
-  // Bodies at other addresses are nobody's to read.
-  app.removeAllContentTypeParsers();
-  app.addContentTypeParser('*', (_request, _body, done) => done(null));
-  return app;
-}
-
-function allowedVerbs(path: string): string | undefined {
-  if (path === '/health' || path === '/ready' || path === '/') return 'GET,HEAD';
-  if (path === '/msync/begin') return 'GET,HEAD,POST';
-  return /^\/m?sync\/[^/]+$/.test(path) ? 'POST' : undefined;
 }

@@ -1,5 +1,5 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { type Page, type PageAnswer, type Pages, plainText } from './pages.ts';
 
 /** What monitoring asks a server for. */
 export interface Probes {
@@ -16,33 +16,29 @@ export interface MetricsAccess {
   readonly token: string | undefined;
 }
 
-const plainText = 'text/plain; charset=utf-8';
-
 /** `/health`: the process lives. `/ready`: it can do its work. `/metrics`: what it has done. */
-export function addProbes(
-  app: FastifyInstance,
-  { problems, metrics }: Probes,
-  onRefusal: (request: FastifyRequest, why: string) => void,
-): void {
-  app.get('/health', (_request, reply) => reply.send());
-  app.get('/ready', async (_request, reply) => {
-    const found = await problems();
-    const text = found.length === 0 ? 'ready' : found.join('\n');
-    return reply
-      .code(found.length === 0 ? 200 : 503)
-      .type(plainText)
-      .header('cache-control', 'no-store')
-      .send(`${text}\n`);
-  });
-  if (metrics === undefined) return;
-  const { token } = metrics;
-  app.get('/metrics', async (request, reply): Promise<FastifyReply> => {
-    if (token !== undefined && !bearsToken(request.headers.authorization, token)) {
-      onRefusal(request, 'The token for metrics is missing or wrong');
-      return reply.code(401).header('www-authenticate', 'Bearer').type(plainText).send('401');
-    }
-    return reply.type(metrics.contentType).send(await metrics.text());
-  });
+export function probePages({ problems, metrics }: Probes): Pages {
+  const pages = new Map<string, Page>([
+    ['/health', () => ({ status: 200, text: '' })],
+    ['/ready', async () => readiness(await problems())],
+  ]);
+  if (metrics !== undefined) pages.set('/metrics', (request) => metricsPage(metrics, request.headers.authorization));
+  return pages;
+}
+
+function readiness(problems: readonly string[]): PageAnswer {
+  const text = problems.length === 0 ? 'ready' : problems.join('\n');
+  const headers = { ...plainText, 'cache-control': 'no-store' };
+  return { status: problems.length === 0 ? 200 : 503, text: `${text}\n`, headers };
+}
+
+async function metricsPage(metrics: MetricsAccess, authorization: string | undefined): Promise<PageAnswer> {
+  const { token, contentType } = metrics;
+  if (token !== undefined && !bearsToken(authorization, token)) {
+    const headers = { ...plainText, 'www-authenticate': 'Bearer' };
+    return { status: 401, text: '401', headers, refusal: 'The token for metrics is missing or wrong' };
+  }
+  return { status: 200, text: await metrics.text(), headers: { 'content-type': contentType } };
 }
 
 /** Compared by digests, so that the time says neither how much of the token is right nor how long it is. */
