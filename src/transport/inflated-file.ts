@@ -46,6 +46,7 @@ export class InflatedFile implements AsyncDisposable {
   constructor(path: string, coding: Coding, bytesMax: number) {
     this.path = path;
     this.#input = decompressor(coding);
+    this.#input.on('error', () => {}); // `#write` hears it, but not yet while it opens the file: it would end the process.
     this.#givesBlocksBack = coding !== 'identity';
     this.#bytesMax = bytesMax;
     this.#written = this.#write().catch((error) => {
