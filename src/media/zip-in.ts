@@ -12,7 +12,7 @@ import {
   zipEntriesMax,
   zipInMemoryBytesMax,
 } from '../limits.ts';
-import { giveBackAll } from '../storage/own-memory.ts';
+import { giveBack, giveBackAll } from '../storage/own-memory.ts';
 import { codeOf } from './durable-files.ts';
 import type { Sha1Hex } from './media-db.ts';
 import type { ReceivedContent } from './media-store.ts';
@@ -100,10 +100,10 @@ export class UploadZip implements AsyncDisposable {
   }
 
   /**
-   * The content of an entry. Refused when it is empty, too long or damaged. Small ones come in memory, `target` is the new
-   * file that takes others; they share the memory of the zip.
+   * The content of an entry. Refused when it is empty, too long or damaged. Small ones come in memory, which
+   * they share with the zip; others come in a file, for which a path is asked.
    */
-  async extract(name: string, target: string): Promise<ReceivedContent> {
+  async extract(name: string, newPath: () => string): Promise<ReceivedContent> {
     return refusing(async () => {
       const { entry, start } = await this.#locate(name);
       const size = entry.uncompressedSize;
@@ -113,9 +113,12 @@ export class UploadZip implements AsyncDisposable {
       if (this.#contentBytesLeft < 0) throw tooLarge(`it holds more than ${zipContentBytesMax} bytes`);
       const bytes = this.#smallContent(entry, start);
       if (bytes !== undefined) return { sha1: hash('sha1', bytes) as Sha1Hex, size, bytes };
+      const target = newPath();
       try {
         await using handle = await open(target, 'wx');
-        const written = await writeHashed(openContent(this.#source, entry, start), handle, size);
+        const isOnDisk = typeof this.#source === 'string';
+        const content = openContent(this.#source, entry, start);
+        const written = await writeHashed(content, handle, { bytesMax: size, givesBack: isOnDisk });
         if (written.size !== size || written.crc !== entry.crc32) throw malformed(`entry ${name} is damaged`);
         return { sha1: written.sha1, size, path: target };
       } catch (error) {
@@ -221,16 +224,23 @@ function nameOf(entry: yauzl.Entry): string {
   return yauzl.getFileNameLowLevel(entry.generalPurposeBitFlag, entry.fileNameRaw, entry.extraFields, true);
 }
 
-async function writeHashed(stream: Readable, handle: FileHandle, bytesMax: number) {
+/** `givesBack`: the pieces have memory of their own. */
+async function writeHashed(
+  stream: Readable,
+  handle: FileHandle,
+  { bytesMax, givesBack }: { readonly bytesMax: number; readonly givesBack: boolean },
+) {
   const sha1 = createHash('sha1');
   let size = 0;
   let crc = 0;
   for await (const piece of stream as AsyncIterable<Buffer>) {
     size += piece.length;
     if (size > bytesMax) break; // Before it is written: a small entry can expand to gigabytes.
+    const writing = handle.appendFile(piece); // In another thread, while this one looks at the bytes.
     sha1.update(piece);
     crc = crc32(piece, crc);
-    await handle.write(piece);
+    await writing;
+    if (givesBack) giveBack(piece);
   }
   return { sha1: sha1.digest('hex') as Sha1Hex, size, crc };
 }

@@ -125,6 +125,11 @@ export class ByteCollector {
     return this.#byteLength;
   }
 
+  /** Was the buffer of this piece taken over, and not its bytes copied? */
+  owns({ buffer }: Uint8Array): boolean {
+    return buffer === this.#buffer;
+  }
+
   /** A first piece that fills its buffer is not copied: most bodies come in one, and the buffer is taken over. */
   take(piece: Uint8Array): undefined {
     const { buffer } = piece;

@@ -91,7 +91,7 @@ export async function receiveFile(
   // The official server refuses a collection of exactly the limit, and cuts a zip behind it.
   const bytesMax = method === 'upload' ? context.inflatedBytesMax - 1 : context.inflatedBytesMax;
   try {
-    await using file = new InflatedFile(target, coding, bytesMax);
+    await using file = new InflatedFile(target, { coding, bytesMax, isToStay: method === 'upload' });
     if ((await fill(file)) > 0) return { kind: 'file', path: target, byteLength: await file.finish() };
   } catch (error) {
     if (!(error instanceof InflatedTooLargeError)) throw error;

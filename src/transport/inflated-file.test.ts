@@ -12,7 +12,7 @@ test('bytes that do not decompress are refused and end nothing else, however soo
     const refusals = Array.from({ length: 8 }, async (_, at) => {
       const target = path.join(folder.path, `${round}-${at}`);
       const coding = at % 2 === 0 ? 'gzip' : 'zstd';
-      await using file = new InflatedFile(target, coding, 100);
+      await using file = new InflatedFile(target, { coding, bytesMax: 100, isToStay: true });
       file.take(Buffer.from('these are plain words'));
       await assert.rejects(file.finish(), { code: 'malformedRequest' });
     });

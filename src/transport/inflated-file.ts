@@ -12,12 +12,20 @@ import { streamPieceBytes } from './http-limits.ts';
 /** Each block costs a trip to the thread pool and back; below a millisecond for larger ones, too. */
 const inputBlockBytes = 256 * KiB;
 /**
- * After so many bytes the disk begins to take them. All at the end would hold up the answer, and, on file systems with one
- * journal, everybody else's commits.
+ * After so many bytes the disk begins to take them, if the file is to stay. All at the end would hold up the answer, and,
+ * on file systems with one journal, everybody else's commits.
  */
 const syncStepBytes = 32 * MiB;
 
 export type Coding = (Payload & { kind: 'bytes' })['coding'];
+
+export interface InflatedFileOptions {
+  readonly coding: Coding;
+  /** Most that may come out, bytes. */
+  readonly bytesMax: number;
+  /** Will the file be synced and kept? Else it is read once and removed, and the disk need never hear of it. */
+  readonly isToStay: boolean;
+}
 
 /** More came out of the decompression than is allowed. What to answer depends on the message. */
 export class InflatedTooLargeError extends Error {
@@ -38,17 +46,19 @@ export class InflatedFile implements AsyncDisposable {
   /** The decompressor has no use for a block that it has read. */
   readonly #givesBlocksBack: boolean;
   readonly #bytesMax: number;
+  readonly #isToStay: boolean;
   readonly #written: Promise<void>;
   #byteLength = 0;
   #isFinished = false;
 
   /** `path` does not exist yet, its folder does. */
-  constructor(path: string, coding: Coding, bytesMax: number) {
+  constructor(path: string, { coding, bytesMax, isToStay }: InflatedFileOptions) {
     this.path = path;
     this.#input = decompressor(coding);
     this.#input.on('error', () => {}); // `#write` hears it, but not yet while it opens the file: it would end the process.
     this.#givesBlocksBack = coding !== 'identity';
     this.#bytesMax = bytesMax;
+    this.#isToStay = isToStay;
     this.#written = this.#write().catch((error) => {
       throw asRefusal(error);
     });
@@ -110,7 +120,7 @@ export class InflatedFile implements AsyncDisposable {
         await file.appendFile(piece);
         giveBack(piece);
         last = piece;
-        await disk.wrote(piece.length);
+        if (this.#isToStay) await disk.wrote(piece.length);
       }
       if (last !== undefined) giveBackAll(last);
       await disk.settle();

@@ -2,7 +2,7 @@ import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { zipInMemoryBytesMax, zstdWindowLogMax } from '../limits.ts';
 import type { Payload } from '../protocol/message.ts';
-import { giveBackAll } from '../storage/own-memory.ts';
+import { giveBack, giveBackAll } from '../storage/own-memory.ts';
 import { inflateZstdInPool } from '../storage/zstd.ts';
 import { ByteCollector } from './body-reader.ts';
 import { asRefusal, InflatedFile } from './inflated-file.ts';
@@ -34,6 +34,7 @@ export class InflatedZip implements AsyncDisposable {
   take(piece: Uint8Array): undefined | Promise<void> {
     if (this.#file !== undefined) return this.#file.take(piece);
     this.#memory.take(piece);
+    if (!this.#memory.owns(piece)) giveBack(piece);
     return this.#memory.byteLength > zipInMemoryBytesMax ? this.#moveToFile(this.#memory.release()) : undefined;
   }
 
@@ -57,7 +58,7 @@ export class InflatedZip implements AsyncDisposable {
 
   #moveToFile(sent: Uint8Array): undefined | Promise<void> {
     mkdirSync(path.dirname(this.#path), { recursive: true });
-    this.#file = new InflatedFile(this.#path, 'zstd', this.#bytesMax);
+    this.#file = new InflatedFile(this.#path, { coding: 'zstd', bytesMax: this.#bytesMax, isToStay: false });
     this.#file.failure.catch(this.#failed.reject);
     return this.#file.take(sent);
   }

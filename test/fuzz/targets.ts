@@ -237,7 +237,7 @@ export const TARGETS: readonly Target[] = [
       withFile(input, async (file, folder) => {
         await using zip = await UploadZip.open(file);
         for (const { entryName } of readUploadMeta(await zip.meta())) {
-          if (entryName !== undefined) await zip.extract(entryName, path.join(folder, `out${Math.random()}`));
+          if (entryName !== undefined) await zip.extract(entryName, () => path.join(folder, `out${Math.random()}`));
         }
       }),
   },

@@ -30,10 +30,10 @@ export async function uploadChanges(message: Message, media: UserMedia): Promise
   await using zip = await UploadZip.open(zipIn(message.payload, files));
   const pairs = readUploadMeta(await zip.meta());
   const changes = await extractAll(zip, pairs, () => files.add(media.temporaryPath()));
-  const growth = { bytesBefore: media.totalBytes, bytesAfter: media.bytesAfter(changes) };
   const { mediaBytesMax } = message;
-  if (mediaBytesMax !== undefined && exceedsMediaQuota(growth, mediaBytesMax)) {
-    return mediaRefusal(mediaQuotaText(growth, mediaBytesMax));
+  if (mediaBytesMax !== undefined) {
+    const growth = { bytesBefore: media.totalBytes, bytesAfter: media.bytesAfter(changes) };
+    if (exceedsMediaQuota(growth, mediaBytesMax)) return mediaRefusal(mediaQuotaText(growth, mediaBytesMax));
   }
   const { usn, filesStored, bytesStored, filesDeleted } = await media.upload(changes);
   return mediaAnswer([pairs.length, usn], { filesSent: filesStored, bytesSent: bytesStored, filesDeleted });
@@ -81,7 +81,7 @@ async function extractAll(
   const turn = new Turn();
   for (const { entryName } of pairs) {
     if (entryName !== undefined && !contents.has(entryName)) {
-      contents.set(entryName, await zip.extract(entryName, newPath()));
+      contents.set(entryName, await zip.extract(entryName, newPath));
     }
     if (turn.isOver) await turn.next();
   }
