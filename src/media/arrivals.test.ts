@@ -51,6 +51,21 @@ test('new files whose bytes had not reached the disk when the power failed are p
   );
 });
 
+test('files that cannot be written leave no record of their batch, and can be sent again', async () => {
+  using user = new TemporaryUser();
+  {
+    await using media = await UserMedia.open(user.folder, silentLog);
+    rmSync(user.folder.incoming, { recursive: true });
+    await assert.rejects(upload(media, { a: 'A', b: 'B' }), { code: 'ENOENT' });
+    assert.deepEqual(readFiles(user.folder.media), {});
+    assert.equal(media.fileCount, 0);
+  }
+  assert.ok(!existsSync(arrivalsFile(user.folder.root)));
+  await using again = await UserMedia.open(user.folder, silentLog);
+  await upload(again, { a: 'A', b: 'B' });
+  assert.deepEqual(readFiles(user.folder.media), { a: 'A', b: 'B' });
+});
+
 test('after a kill all files are there without it, for whatever server goes on with the folder', async () => {
   using user = new TemporaryUser();
   await using media = await UserMedia.open(user.folder, silentLog);

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { closeSync, constants, fsync, openSync, renameSync, writevSync } from 'node:fs';
-import { copyFile, link, open, rename, rm } from 'node:fs/promises';
+import { copyFile, link, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { isUnsyncableFolder } from '../storage/replace-file.ts';
@@ -14,8 +14,12 @@ const fsyncInPool = promisify(fsync);
 /** Makes the bytes of a file durable. */
 export async function syncFile(file: string): Promise<void> {
   // Windows flushes only what was opened for writing.
-  await using handle = await open(file, process.platform === 'win32' ? 'r+' : 'r');
-  await handle.sync();
+  const fd = openSync(file, process.platform === 'win32' ? 'r+' : 'r');
+  try {
+    await fsyncInPool(fd);
+  } finally {
+    closeSync(fd);
+  }
 }
 
 /** Makes the names in a folder durable: a new name is on the disk only once its folder is. */

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { lstatSync } from 'node:fs';
 import { mkdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { messageOf } from '../errors.ts';
@@ -138,9 +139,16 @@ export class MediaStore {
     let place: ArrivalPlace | undefined;
     let record: TrashRecord | undefined;
     try {
-      if (isShort) place = await this.#arrivals.record(arrivedFiles(batch, moves.keys()));
-      else await this.#arrivals.settle(); // What is displaced has to be whole in the trash.
-      await this.#write(preparation, isShort);
+      if (isShort) {
+        // The files are written while the disk takes their record.
+        const recorded = this.#arrivals.record(arrivedFiles(batch, moves.keys()));
+        const written = this.#write(preparation, isShort);
+        await allEnded([recorded, written]);
+        place = await recorded;
+      } else {
+        await this.#arrivals.settle(); // What is displaced has to be whole in the trash.
+        await this.#write(preparation, isShort);
+      }
       await this.#onStep('prepared');
       if (displaced.length > 0) record = await this.#keep(batch, displaced);
       await this.#moveAll(moves, moved);
@@ -148,7 +156,7 @@ export class MediaStore {
       await this.#onStep('synced');
       commit();
     } catch (error) {
-      if (place !== undefined) this.#arrivals.dropped();
+      if (isShort) this.#arrivals.dropped();
       const added = [...moved].filter((name) => !displaced.includes(name));
       await this.#undo(added, [...moves.values()], error);
       throw error;
@@ -284,6 +292,7 @@ export class MediaStore {
 
   async #settleLeftover(): Promise<void> {
     const file = unfinishedBatchFile(this.#folder.root);
+    if (lstatSync(file, { throwIfNoEntry: false }) === undefined) return;
     let record: TrashRecord | undefined;
     try {
       record = await readTrashRecord(file);

@@ -81,19 +81,19 @@ test('a file that is not in the index gives way to an upload and is kept; the sa
   );
 });
 
-test('every change of a file is told to the log', async () => {
+test('each file that goes is told to the log, and all others of an upload together', async () => {
   using user = new TemporaryUser();
   const { log, lines } = listeningLog();
   await using media = await UserMedia.open(user.folder, log);
-  await upload(user, media, ['a', '1'], ['a', '1'], ['a', '2'], ['a', null], ['a', null]);
+  await upload(user, media, ['a', '1'], ['b', '1'], ['a', '1'], ['a', '2'], ['a', null], ['a', null]);
+  const { user: name } = user.folder;
+  const [filename, one, two] = ['a', sha1Of('1'), sha1Of('2')];
   assert.deepEqual(
-    lines.map(({ level, fields, text }) => [level, text, fields['filename'], fields['sha1'], fields['new_sha1']]),
+    lines.map(({ level, fields }) => [level, fields]),
     [
-      ['debug', 'Added a media file', 'a', sha1Of('1'), undefined],
-      ['debug', 'A media file was there already', 'a', sha1Of('1'), undefined],
-      ['info', 'Replaced a media file; the old one is in the trash', 'a', undefined, sha1Of('2')],
-      ['info', 'Removed a media file; it is in the trash', 'a', sha1Of('2'), undefined],
-      ['debug', 'A media file was gone already', 'a', undefined, undefined],
+      ['info', { user: name, filename, old_sha1: one, new_sha1: two }],
+      ['info', { user: name, filename, sha1: two }],
+      ['debug', { user: name, added: ['a', 'b'], unchanged: ['a'], absent: ['a'] }],
     ],
   );
 });

@@ -119,7 +119,7 @@ export class UserMedia implements AsyncDisposable {
       }
       await this.#store.apply({ changes: files, usnAfter, at }, () => this.#db.save({ usnBefore, usnAfter, entries }));
     }
-    for (const step of plan.steps) this.#logStep(step);
+    this.#logSteps(plan.steps);
     return { usn: usnAfter, ...sumOf(plan) };
   }
 
@@ -178,31 +178,31 @@ export class UserMedia implements AsyncDisposable {
     return { kind: 'unavailable', names: bad.map(({ name }) => name) };
   }
 
-  #logStep({ name: filename, effect, oldSha1, newSha1 }: PlannedStep): void {
-    const fields = { user: this.#folder.user, filename };
-    switch (effect) {
-      case 'added':
-        // The line about the sync tells how many; only what is gone from the folder must be found again one by one.
-        this.#log.debug({ ...fields, sha1: newSha1 }, 'Added a media file');
-        break;
-      case 'replaced':
-        this.#log.info(
-          { ...fields, old_sha1: oldSha1, new_sha1: newSha1 },
-          'Replaced a media file; the old one is in the trash',
-        );
-        break;
-      case 'removed':
-        this.#log.info({ ...fields, sha1: oldSha1 }, 'Removed a media file; it is in the trash');
-        break;
-      case 'unchanged':
-        this.#log.debug({ ...fields, sha1: newSha1 }, 'A media file was there already');
-        break;
-      case 'absent':
-        this.#log.debug(fields, 'A media file was gone already');
-        break;
-      default:
-        effect satisfies never;
+  // The line about the sync tells how many; only what is gone from the folder must be found again one by one.
+  #logSteps(steps: readonly PlannedStep[]): void {
+    const { user } = this.#folder;
+    const others: Record<'added' | 'unchanged' | 'absent', string[]> = { added: [], unchanged: [], absent: [] };
+    for (const { name: filename, effect, oldSha1, newSha1 } of steps) {
+      switch (effect) {
+        case 'added':
+        case 'unchanged':
+        case 'absent':
+          others[effect].push(filename);
+          break;
+        case 'replaced':
+          this.#log.info(
+            { user, filename, old_sha1: oldSha1, new_sha1: newSha1 },
+            'Replaced a media file; the old one is in the trash',
+          );
+          break;
+        case 'removed':
+          this.#log.info({ user, filename, sha1: oldSha1 }, 'Removed a media file; it is in the trash');
+          break;
+        default:
+          effect satisfies never;
+      }
     }
+    this.#log.debug({ user, ...others }, 'Took an upload of media: added, there already, gone already');
   }
 }
 
