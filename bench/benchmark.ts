@@ -1,4 +1,4 @@
-import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, cpus, loadavg, totalmem } from 'node:os';
 import path from 'node:path';
 import { messageOf } from '../src/errors.ts';
@@ -73,6 +73,7 @@ export async function measure(
 ): Promise<BenchmarkResult> {
   const comparisons: Comparison[] = [];
   const failures: Failure[] = [];
+  const keptFolders: string[] = [];
   let [ownCpuMs, measuredMs] = [0, 0];
   for (const scenario of scenarios) {
     const runs: RunMeasures[] = [];
@@ -85,6 +86,7 @@ export async function measure(
         } catch (error) {
           failures.push({ scenario: scenario.name, kind, reason: messageOf(error), log: world.lastWords });
         }
+        keptFolders.push(...world.keptFolders);
         runs.push({ kind, measures: world.measures });
         ownCpuMs += world.ownCpuMs;
         measuredMs += world.measuredMs;
@@ -96,6 +98,7 @@ export async function measure(
     comparisons.push(...compared);
     console.log(tableOf(compared));
   }
+  for (const folder of keptFolders) rmSync(folder, { recursive: true, force: true });
   return { comparisons, failures, generatorShare: ownCpuMs / Math.max(measuredMs, 1) };
 }
 

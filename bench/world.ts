@@ -33,6 +33,8 @@ export class World {
   /** Processor time of this process while work was measured, and the wall time of that, milliseconds. */
   ownCpuMs = 0;
   measuredMs = 0;
+  /** Data folders that stay until the benchmark is over. */
+  readonly keptFolders: string[] = [];
   #lastServer: ServerProcess | undefined;
 
   constructor(kind: ServerKind, amounts: Amounts, commands: ServerCommands, cacheFolder: string) {
@@ -45,6 +47,7 @@ export class World {
   async start(settings: ServerSettings): Promise<ServerProcess> {
     const server = await ServerProcess.start(this.kind, this.#commands, `${this.#cacheFolder}/work`, settings);
     this.#lastServer = server;
+    if (settings.isKept) this.keptFolders.push(server.base);
     return server;
   }
 

@@ -37,7 +37,7 @@ async function upAndDown(
   sets: readonly (readonly MediaFile[])[],
   target: { readonly up: { ratioMin: number }; readonly down: { ratioMin: number } },
 ): Promise<void> {
-  await using server = await world.start({ users: sets.length });
+  await using server = await world.start({ users: sets.length, isKept: true });
   const devices = await Promise.all(
     sets.map(async (files, at) => ({
       files,
