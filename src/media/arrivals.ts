@@ -49,7 +49,7 @@ interface Waiting extends ArrivalPlace {
 
 /**
  * New media files reach the disk in two steps. First the bytes of the whole batch, in one piece that is synced once:
- * after that the files are written under their names, the index commits and the client has its answer. Behind the answer
+ * after that the files get their names, the index commits and the client has its answer. Behind the answer
  * each file is synced where it is, and the place of the batch is free again. A process that is killed leaves all files
  * in place; only after a power cut they are taken from here. So nothing waits for the dozens of syncs that a batch of
  * small files takes, and yet an answer promises no less.

@@ -87,7 +87,7 @@ type EntryOf = (name: string) => MediaEntry | undefined;
  * the index is always right, the files follow. Without a record there is nothing to undo, as new names displace nothing:
  * what a crash leaves then is a spare file that no entry points at, which the same upload finds in its place.
  *
- * Small files that displace nothing take a shorter way: their bytes are made durable together, see `Arrivals`, before they
+ * Small files that displace nothing take a shorter way: their bytes are made durable together, see `Arrivals`, while they
  * are written to `incoming`, and neither they nor the folder are synced before 4.
  */
 export class MediaStore {
