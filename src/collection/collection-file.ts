@@ -1,6 +1,7 @@
 import { statSync } from 'node:fs';
 import { backup, DatabaseSync } from 'node:sqlite';
 import { messageOf, SyncError } from '../errors.ts';
+import { MiB } from '../limits.ts';
 import type { Log } from '../log.ts';
 import { Statements } from '../storage/exact-rows.ts';
 import { DamagedFileError } from '../storage/sqlite-damage.ts';
@@ -25,6 +26,12 @@ export const schemaVersion = 18;
 /** Page cache of one open collection, KiB. */
 const cacheKiB = 8 * 1024;
 
+/**
+ * A log of this length is moved into the file before the next sync, bytes. Closing does the same, but who syncs without a
+ * pause of some seconds is never closed.
+ */
+const logBytesMax = 16 * MiB;
+
 interface FileIdentity {
   readonly ino: bigint;
   readonly dev: bigint;
@@ -34,7 +41,7 @@ const CODE_OBJECTS = `SELECT type, name FROM sqlite_schema WHERE type IN ('trigg
 
 /**
  * The one connection to a user's collection: exclusive, in WAL mode without a `-shm` file, as Anki leaves the file. What
- * a commit reports is on the disk. The main file changes only in `checkpoint` and `close`.
+ * a commit reports is on the disk. The main file changes only in `checkpoint`, `checkpointLongLog` and `close`.
  */
 export class CollectionFile implements Disposable {
   readonly sql: Statements;
@@ -152,6 +159,12 @@ export class CollectionFile implements Disposable {
   checkpoint(): void {
     const [busy] = this.sql.get('PRAGMA wal_checkpoint(TRUNCATE)') ?? [];
     if (busy !== 0) throw new Error(`Cannot move all commits into ${this.#path}`);
+  }
+
+  /** The same when the log has become long. Outside of a transaction, and not while the main file must stand still. */
+  checkpointLongLog(): void {
+    const log = statSync(`${this.#path}-wal`, { throwIfNoEntry: false });
+    if (log !== undefined && log.size >= logBytesMax) this.checkpoint();
   }
 
   /** Copies the committed state into a new file, page by page, while other users of this thread go on. */

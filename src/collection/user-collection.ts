@@ -133,6 +133,7 @@ export class UserCollection implements Disposable {
       this.#tellEnd(session, undefined, { ending: 'conflict', why });
       throw new SyncError('syncConflict', `Cannot begin the sync: ${why}`);
     }
+    if (this.#downloadsRunning === 0) file.checkpointLongLog();
     file.beginWork();
     this.#committed = summary;
     try {
