@@ -2,6 +2,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { pathToFileURL } from 'node:url';
 import { assertReadable, findingOf } from '../storage/sqlite-damage.ts';
 import { quoteName, UNICASE_TABLES } from './canonical-form.ts';
+import { hasSoundNames } from './sound-names.ts';
 import { damageOf } from './stored-file.ts';
 
 /** Page cache, KiB: the memory that the check needs, whatever the size of the file. */
@@ -45,8 +46,9 @@ function damageInBigTables(file: string): string | undefined {
   }
 }
 
-/** The small tables with names, by an SQLite that has the collation. */
+/** The small tables with names, by an SQLite that has the collation unless they are plainly sound. */
 async function damageInUnicaseTables(file: string): Promise<string | undefined> {
+  if (hasSoundNames(file)) return undefined;
   const { withUnicaseReader } = await import('./wasm/unicase-database.ts');
   return withUnicaseReader(file, (db) => {
     for (const name of UNICASE_TABLES) {

@@ -78,8 +78,6 @@ serveCalls<HeavyCalls>({
     }
   },
   async warmUp({ work }) {
-    const { loadUnicaseSqlite } = await import('../collection/wasm/unicase-database.ts');
-    await loadUnicaseSqlite();
     if (work === 'upload') await import('../collection/validate-upload.ts');
     else await import('../collection/damage-in.ts');
   },

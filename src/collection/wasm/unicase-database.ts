@@ -22,12 +22,6 @@ export function withUnicaseReader<Result>(file: string, body: (db: Database) => 
   return withDatabase(file, 'reading', body);
 }
 
-/** Loads what the first call would load otherwise. */
-export async function loadUnicaseSqlite(): Promise<void> {
-  loading ??= load();
-  await loading;
-}
-
 type Access = 'alone' | 'reading';
 
 async function withDatabase<Result>(file: string, access: Access, body: (db: Database) => Result): Promise<Result> {
