@@ -39,8 +39,6 @@ export interface LanesOptions {
   readonly admission?: Admission;
   /** Hears what happens beside the answers. */
   readonly tell?: TellWorkEvent;
-  /** A download waits this long for the check of its file before the first byte leaves, milliseconds. */
-  readonly checkWaitMsMax?: number;
 }
 
 type FileAnswer = Answer & { readonly kind: 'file' };
@@ -49,7 +47,7 @@ type FileAnswer = Answer & { readonly kind: 'file' };
 const downloadWaitMsMax = 5_000;
 const downloadPollMs = 25;
 /** Enough to check a collection of some ten megabytes, and too short to be noticed, milliseconds. */
-const checkWaitMsDefault = 80;
+const checkWaitMsMax = 80;
 
 /**
  * One lane per user: requests of one user run one at a time, users never wait for each other. Media has a lane of its
@@ -60,7 +58,6 @@ export class Lanes implements Dispatcher, LaneAccess {
   readonly #pool: WorkerPool;
   readonly #log: Log;
   readonly #metas: MetaCache;
-  readonly #checkWaitMsMax: number;
   /** Makes backups behind the answers. */
   readonly safekeeping: Safekeeping;
 
@@ -71,7 +68,6 @@ export class Lanes implements Dispatcher, LaneAccess {
 
   constructor(options: LanesOptions) {
     const { inflatedBytesMax, base, policy, log, tell, admission = () => {} } = options;
-    this.#checkWaitMsMax = options.checkWaitMsMax ?? checkWaitMsDefault;
     this.#log = log;
     this.#metas = new MetaCache(inflatedBytesMax);
     this.#pool = new WorkerPool({ inflatedBytesMax }, log, tell);
@@ -230,13 +226,15 @@ export class Lanes implements Dispatcher, LaneAccess {
    */
   async #standingFile(folder: UserFolder, byteLength: number): Promise<FileAnswer> {
     const soundness = this.#refuseIfDamaged(folder, folder.collection);
-    try {
-      await (this.#lanes.of(folder).isSuspect ? soundness : Promise.race([soundness, sleep(this.#checkWaitMsMax)]));
-    } catch (error) {
-      await this.#endDownload(folder);
-      throw error;
+    soundness.catch(() => {}); // Heard by whoever sends the file.
+    if (this.#lanes.of(folder).isSuspect) {
+      await soundness.catch(async (error: unknown) => {
+        await this.#endDownload(folder);
+        throw error;
+      });
     }
-    return { kind: 'file', path: folder.collection, byteLength, afterwards: 'release', soundness };
+    const answer = { kind: 'file', path: folder.collection, byteLength, afterwards: 'release' } as const;
+    return { ...answer, soundness, soundnessWaitMs: checkWaitMsMax };
   }
 
   /** The device throws its own collection away for this one, which stands still: `file` is it, or a copy. */

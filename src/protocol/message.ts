@@ -63,4 +63,6 @@ type AnswerContent =
       readonly afterwards: 'delete' | 'release';
       /** The end of the file may only leave when this resolves; when it rejects the answer is cut off. */
       readonly soundness?: Promise<void>;
+      /** Nothing leaves for so long while that is open, milliseconds: if it rejects meanwhile, the client can be told. */
+      readonly soundnessWaitMs?: number;
     };

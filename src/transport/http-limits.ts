@@ -34,6 +34,8 @@ export const strangerSpoolsMax = 4;
 
 /** Pieces in which files are read, compressed and sent, bytes: each costs trips to other threads. Four times faster than 16 KiB. */
 export const streamPieceBytes = 512 * KiB;
+/** So much of a file is compressed ahead of what the client takes, bytes. All of a common collection while it is checked. */
+export const compressedAheadBytesMax = 8 * MiB;
 /** An answer up to this size is compressed at once, bytes; a larger one in the thread pool. */
 export const compressAtOnceBytesMax = 32 * KiB;
 

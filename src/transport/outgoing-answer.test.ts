@@ -10,6 +10,7 @@ import { HttpHarness } from '../../test/helpers/http-harness.ts';
 import { MiB } from '../limits.ts';
 
 interface Received {
+  readonly status: number | undefined;
   readonly bytes: Buffer;
   /** The connection ended before the answer did. */
   readonly isCutOff: boolean;
@@ -20,7 +21,7 @@ async function download(
   server: HttpHarness,
   dress: 'modern' | 'legacy',
   decide: (resolve: () => void, reject: (error: Error) => void) => void,
-  content = randomBytes(3 * MiB),
+  { content = randomBytes(3 * MiB), soundnessWaitMs = 0 } = {},
 ): Promise<Received & { readonly before: number; readonly isReleased: boolean; readonly content: Buffer }> {
   const file = path.join(server.base, 'collection');
   await writeFile(file, content);
@@ -34,7 +35,7 @@ async function download(
       }, 300);
     });
     soundness.catch(() => {});
-    return { kind: 'file', path: file, byteLength: content.length, afterwards: 'release', soundness };
+    return { kind: 'file', path: file, byteLength: content.length, afterwards: 'release', soundness, soundnessWaitMs };
   };
   const isForm = dress === 'legacy';
   const form = `--x\r\nContent-Disposition: form-data; name="k"\r\n\r\n${server.annKey}\r\n--x--\r\n`;
@@ -44,7 +45,9 @@ async function download(
     const request = httpRequest({ ...options, agent: false }, (response) => {
       response.on('data', (piece: Buffer) => pieces.push(piece));
       response.on('error', () => {});
-      response.on('close', () => resolve({ bytes: Buffer.concat(pieces), isCutOff: !response.complete }));
+      response.on('close', () => {
+        resolve({ status: response.statusCode, bytes: Buffer.concat(pieces), isCutOff: !response.complete });
+      });
     });
     request.on('error', reject);
     request.end(isForm ? form : zstdCompressSync('{}'));
@@ -78,10 +81,38 @@ for (const dress of ['modern', 'legacy'] as const) {
 test('a file that shrinks is compressed, one that is compressed already is sent as it is', async () => {
   await using server = await HttpHarness.start();
   const text = Buffer.from('all work and no play '.repeat(100_000));
-  const got = await download(server, 'modern', (resolve) => resolve(), text);
+  const got = await download(server, 'modern', (resolve) => resolve(), { content: text });
   assert.ok(got.bytes.length < text.length / 10);
   assert.ok(zstdDecompressSync(got.bytes).equals(text));
   const packed = await download(server, 'modern', (resolve) => resolve());
   assert.ok(packed.bytes.length < packed.content.length + 200);
   assert.ok(zstdDecompressSync(packed.bytes).equals(packed.content));
 });
+
+const CONTENTS = {
+  'of text': Buffer.from('all work and no play '.repeat(1_000_000)),
+  'of noise': randomBytes(3 * MiB),
+};
+
+for (const dress of ['modern', 'legacy'] as const) {
+  for (const [kind, content] of Object.entries(CONTENTS)) {
+    test(`damage that shows before a ${dress} download ${kind} has begun is told, and nothing of it leaves`, async () => {
+      await using server = await HttpHarness.start();
+      const damaged = (_resolve: () => void, reject: (error: Error) => void) => reject(new Error('damaged'));
+      const got = await download(server, dress, damaged, { content, soundnessWaitMs: 10_000 });
+      assert.equal(got.status, 500);
+      assert.equal(got.isCutOff, false);
+      assert.ok(got.bytes.length < 1_000);
+      assert.ok(got.isReleased, 'the file is handed back all the same');
+    });
+
+    test(`a ${dress} download ${kind} begins when its check has ended well, or has taken too long`, async () => {
+      await using server = await HttpHarness.start();
+      for (const soundnessWaitMs of [10_000, 20]) {
+        const got = await download(server, dress, (resolve) => resolve(), { content, soundnessWaitMs });
+        assert.ok((dress === 'modern' ? zstdDecompressSync(got.bytes) : got.bytes).equals(content));
+        assert.equal(got.before > 0, soundnessWaitMs === 20);
+      }
+    });
+  }
+}

@@ -23,7 +23,6 @@ export class LaneWorld implements AsyncDisposable {
       base: this.base,
       policy: keepingPolicy,
       log: this.#listening.log,
-      checkWaitMsMax: 3_000,
       ...options,
     });
   }
