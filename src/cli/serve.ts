@@ -66,6 +66,9 @@ export class CannotStartError extends Error {
 /** Of the time for a stop, this part belongs to running requests, the rest to checking collections in. */
 const requestShare = 0.6;
 
+/** The first requests of those who wait for the server have been answered by then, milliseconds. */
+const startSettledMs = 100;
+
 /** Runs the server until a signal stops it. Returns the exit code. */
 export async function serveUntilSignal(
   version: string,
@@ -83,6 +86,7 @@ export async function serveUntilSignal(
     const server = await startServer(config, log, createDispatcher);
     // Programs read it from the entry "listening".
     if (config.logFormat === 'text') sink.write(announcement(version, { ...server, base: config.base }));
+    setTimeout(collectGarbageOfStart, startSettledMs).unref();
     // Without a certificate there is nothing to read again, and the end of a terminal ends the server.
     if (config.tlsFiles !== undefined) process.on('SIGHUP', () => server.reload());
     const signal = await nextSignal();
@@ -96,6 +100,11 @@ export async function serveUntilSignal(
     for (const problem of error.problems) console.error(`anki-sync-server cannot start: ${problem}`);
     return 1;
   }
+}
+
+/** V8 would do it as soon as there is much to do, in the middle of the first full sync, with everybody waiting. */
+function collectGarbageOfStart(): void {
+  globalThis.gc?.();
 }
 
 /** Builds everything once. Throws `CannotStartError`; then nothing runs and the data folder is free. */
