@@ -8,6 +8,8 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 
 /** Compiled programs that stay: a server that still runs from an older one reads its threads' code when they start. */
 const programsKept = 8;
+/** What is younger stays as well, milliseconds: it may belong to a start that goes on beside this one. */
+const youngMsMax = 3_600_000;
 
 /** The main file of the program, as a URL. `root`: folder of the package or checkout, with a slash at its end. */
 export function programToRun(root) {
@@ -52,9 +54,10 @@ function markAsUsed(compiled) {
     utimesSync(compiled, now, now);
     const all = path.dirname(compiled);
     const byAge = readdirSync(all)
-      .map((name) => path.join(all, name))
-      .sort((a, b) => statSync(b).mtimeMs - statSync(a).mtimeMs);
-    for (const old of byAge.slice(programsKept)) rmSync(old, { recursive: true, force: true });
+      .map((name) => ({ folder: path.join(all, name), usedMs: statSync(path.join(all, name)).mtimeMs }))
+      .sort((a, b) => b.usedMs - a.usedMs);
+    const old = byAge.slice(programsKept).filter(({ usedMs }) => usedMs < now.getTime() - youngMsMax);
+    for (const { folder } of old) rmSync(folder, { recursive: true, force: true });
   } catch {
     // The folder belongs to somebody else, who will tidy up; or another start has just done so.
   }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, cp, mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { chmod, cp, mkdir, mkdtemp, readdir, rm, symlink, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { Readable } from 'node:stream';
@@ -125,9 +125,29 @@ test('programs that start at the same moment after a change do not disturb each 
   await using folder = await checkout();
   await addCompiler(folder.root);
   await writeFile(path.join(folder.root, 'src/main.ts'), TELLING_MAIN('all'));
-  const outputs = await Promise.all(Array.from({ length: 4 }, () => outputOf(folder.root)));
+  const outputs = await Promise.all(Array.from({ length: 12 }, () => outputOf(folder.root)));
   for (const output of outputs) assert.deepEqual(output, { said: { said: 'all', isCompiled: true }, complaint: '' });
   assert.equal((await readdir(path.join(folder.root, '.cache/program'))).length, 1);
+});
+
+test('of compiled programs those stay that were used last, and all that are in the making', async () => {
+  await using folder = await checkout();
+  await addCompiler(folder.root);
+  await writeFile(path.join(folder.root, 'src/main.ts'), TELLING_MAIN('here'));
+  const programs = path.join(folder.root, '.cache/program');
+  const add = async (name: string, ageMs: number) => {
+    const at = new Date(Date.now() - ageMs);
+    await mkdir(path.join(programs, name), { recursive: true });
+    await utimes(path.join(programs, name), at, at);
+  };
+  const hourMs = 3_600_000;
+  for (let number = 0; number < 12; number++) await add(`draft-${number}`, -number * 1_000);
+  for (let number = 0; number < 12; number++) await add(`old-${number}`, (2 + number) * hourMs);
+  assert.deepEqual(await outputOf(folder.root), { said: { said: 'here', isCompiled: true }, complaint: '' });
+  const left = await readdir(programs);
+  assert.equal(left.filter((name) => name.startsWith('draft-')).length, 12);
+  assert.equal(left.filter((name) => name.startsWith('old-')).length, 0);
+  assert.equal(left.length, 13);
 });
 
 test('where nothing can be compiled the source itself runs, with one line that says why', async () => {
