@@ -36,6 +36,8 @@ export const strangerSpoolsMax = 4;
 export const streamPieceBytes = 512 * KiB;
 /** So much of a file is compressed ahead of what the client takes, bytes. All of a common collection while it is checked. */
 export const compressedAheadBytesMax = 8 * MiB;
+/** So many downloads at a time have that much; all further ones a piece. */
+export const aheadPlacesMax = 4;
 /** An answer up to this size is compressed at once, bytes; a larger one in the thread pool. */
 export const compressAtOnceBytesMax = 32 * KiB;
 

@@ -9,7 +9,8 @@ import type { Answer, Dress } from '../protocol/message.ts';
 import { giveBack, giveBackAll, hasOwnMemory } from '../storage/own-memory.ts';
 import { plainFrame, shortBytesMax } from '../storage/zstd-plain.ts';
 import { looksPacked, StoredFrame } from '../storage/zstd-stored.ts';
-import { compressAtOnceBytesMax, compressedAheadBytesMax, onePieceBytesMax, streamPieceBytes } from './http-limits.ts';
+import type { AheadRoom } from './ahead-room.ts';
+import { compressAtOnceBytesMax, onePieceBytesMax, streamPieceBytes } from './http-limits.ts';
 
 const zstdCompressInPool = promisify(zstdCompress);
 /** Measured on collections: half the processor time of level 3 for 6 % more bytes. Media hardly shrink at any level. */
@@ -28,6 +29,7 @@ export interface Outgoing {
   readonly response: ServerResponse;
   readonly dress: Dress;
   readonly stalledMsMax: number;
+  readonly aheadRoom: AheadRoom;
 }
 
 /**
@@ -84,12 +86,11 @@ async function sendFile(answer: FileAnswer, outgoing: Outgoing): Promise<void> {
 }
 
 /** The compression begins at once, while the file is being checked. */
-async function sendCompressed(file: FileHandle, answer: FileAnswer, { response, dress }: Outgoing): Promise<void> {
+async function sendCompressed(file: FileHandle, answer: FileAnswer, outgoing: Outgoing): Promise<void> {
+  const { response, dress, aheadRoom } = outgoing;
+  using room = aheadRoom.take();
   const zstd = createZstdCompress({ chunkSize: streamPieceBytes, params: fileParams });
-  const ahead = new PassThrough({
-    writableHighWaterMark: streamPieceBytes,
-    readableHighWaterMark: compressedAheadBytesMax,
-  });
+  const ahead = new PassThrough({ writableHighWaterMark: streamPieceBytes, readableHighWaterMark: room.bytes });
   const compressing = Promise.all([writeFileTo(file, zstd, { soundness: answer.soundness }), pipeline(zstd, ahead)]);
   try {
     await Promise.race([mayBegin(answer), compressing]); // Whatever goes wrong by then can still be told.

@@ -7,9 +7,11 @@ import { causesOf, SyncError } from '../errors.ts';
 import type { Dispatcher } from '../lanes/dispatcher.ts';
 import type { Answer, Dress, MediaMethod, Message, SyncMethod } from '../protocol/message.ts';
 import { isFormType } from './address.ts';
+import { AheadRoom } from './ahead-room.ts';
 import { ClientGoneError } from './body-reader.ts';
 import type { ClientAddress } from './client-address.ts';
 import { errorResponse } from './error-response.ts';
+import { aheadPlacesMax, compressedAheadBytesMax, streamPieceBytes } from './http-limits.ts';
 import type { CallContext, IncomingCall, OpenCall, Sender } from './incoming-call.ts';
 import { readBeginQuery, readLegacyCall } from './legacy-call.ts';
 import { readModernCall } from './modern-call.ts';
@@ -40,6 +42,11 @@ const uploadTooLargeText = 'collection exceeds size limit';
 /** Answers sync messages: from the bytes of a request to the bytes of its response. */
 export class SyncEndpoint {
   readonly #options: SyncEndpointOptions;
+  readonly #aheadRoom = new AheadRoom({
+    places: aheadPlacesMax,
+    bytesMuch: compressedAheadBytesMax,
+    bytesLittle: streamPieceBytes,
+  });
 
   constructor(options: SyncEndpointOptions) {
     this.#options = options;
@@ -137,7 +144,7 @@ export class SyncEndpoint {
   }
 
   #outgoing({ response }: Exchange, dress: Dress): Outgoing {
-    return { response, dress, stalledMsMax: this.#options.stalledMsMax };
+    return { response, dress, stalledMsMax: this.#options.stalledMsMax, aheadRoom: this.#aheadRoom };
   }
 }
 
