@@ -38,11 +38,17 @@ export class DeclarationError extends Error {
 export const UNICASE_TABLES = ['deck_config', 'decks', 'fields', 'notetypes', 'tags', 'templates'] as const;
 export type UnicaseTable = (typeof UNICASE_TABLES)[number];
 
-const TABLE_LIST = UNICASE_TABLES.map((name) => `'${name}'`).join(', ');
+/** The same for SQL. */
+export const UNICASE_TABLE_LIST = UNICASE_TABLES.map((name) => `'${name}'`).join(', ');
+
+/** Is it one of them? SQLite takes names in any letter case. */
+export function isUnicaseTable(name: string): boolean {
+  return UNICASE_TABLES.some((table) => table === name.toLowerCase());
+}
 
 const DECLARATIONS = `
   SELECT name, sql FROM sqlite_schema
-  WHERE lower(tbl_name) IN (${TABLE_LIST}) AND sql LIKE '%unicase%'
+  WHERE lower(tbl_name) IN (${UNICASE_TABLE_LIST}) AND sql LIKE '%unicase%'
 `;
 
 // Anki's own indexes on the six tables. Entries of any other one would go to the wrong place while the collation is out.
@@ -60,14 +66,14 @@ const ANKI_INDEXES = [
 const UNUSABLE_INDEXES = `
   SELECT name, sql FROM sqlite_schema
   WHERE type = 'index' AND sql IS NOT NULL AND (
-    (lower(tbl_name) IN (${TABLE_LIST}) AND lower(name) NOT IN (${ANKI_INDEXES.map((name) => `'${name}'`).join(', ')}))
+    (lower(tbl_name) IN (${UNICASE_TABLE_LIST}) AND lower(name) NOT IN (${ANKI_INDEXES.map((name) => `'${name}'`).join(', ')}))
     OR (lower(tbl_name) IN ('cards', 'col', 'config', 'graves', 'notes', 'revlog') AND sql LIKE '%unicase%')
     OR EXISTS (SELECT 1 FROM pragma_index_xinfo(sqlite_schema.name) AS part WHERE part.cid = -2)
   )
 `;
 
 const TABLE_DECLARATIONS = `
-  SELECT name, sql FROM sqlite_schema WHERE type = 'table' AND lower(name) IN (${TABLE_LIST})
+  SELECT name, sql FROM sqlite_schema WHERE type = 'table' AND lower(name) IN (${UNICASE_TABLE_LIST})
 `;
 
 const UPDATE_DECLARATION = 'UPDATE sqlite_schema SET sql = :sql WHERE name = :name';

@@ -1,11 +1,11 @@
 import { statSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import type { Database } from '@sqlite.org/sqlite-wasm';
-import { formOf, quoteName, restoredDeclaration, UNICASE_TABLES } from './canonical-form.ts';
+import { formOf, quoteName, restoredDeclaration, UNICASE_TABLE_LIST } from './canonical-form.ts';
 
 const TABLE_DECLARATIONS = `
   SELECT name, sql FROM sqlite_schema
-  WHERE type = 'table' AND lower(name) IN (${UNICASE_TABLES.map((name) => `'${name}'`).join(', ')})
+  WHERE type = 'table' AND lower(name) IN (${UNICASE_TABLE_LIST})
 `;
 
 /**

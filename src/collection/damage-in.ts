@@ -1,7 +1,6 @@
-import { DatabaseSync } from 'node:sqlite';
-import { pathToFileURL } from 'node:url';
 import { assertReadable, findingOf } from '../storage/sqlite-damage.ts';
-import { quoteName, UNICASE_TABLES } from './canonical-form.ts';
+import { openStillDatabase } from '../storage/still-database.ts';
+import { isUnicaseTable, quoteName, UNICASE_TABLES } from './canonical-form.ts';
 import { hasSoundNames } from './sound-names.ts';
 import { damageOf } from './stored-file.ts';
 
@@ -30,13 +29,12 @@ async function lookAt(file: string): Promise<string | undefined> {
 }
 
 function damageInBigTables(file: string): string | undefined {
-  // Immutable: without locks, and without files beside it.
-  const db = new DatabaseSync(new URL(`${pathToFileURL(file).href}?immutable=1`), { readOnly: true });
+  const db = openStillDatabase(file);
   try {
     db.exec(`PRAGMA cell_size_check = ON; PRAGMA cache_size = -${cacheKiB}`);
     const tables = db.prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'").all();
     for (const name of tables.map((row) => String(row['name']))) {
-      if (UNICASE_TABLES.some((table) => table === name.toLowerCase())) continue;
+      if (isUnicaseTable(name)) continue;
       const found = findingOf(db.prepare(`PRAGMA quick_check(${quoteName(name)})`).get()?.['quick_check']);
       if (found !== undefined) return `${name}: ${found}`;
     }

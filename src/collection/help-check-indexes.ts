@@ -1,8 +1,8 @@
 import { statSync } from 'node:fs';
-import { DatabaseSync } from 'node:sqlite';
-import { pathToFileURL } from 'node:url';
+import type { DatabaseSync } from 'node:sqlite';
 import { MiB } from '../limits.ts';
 import { Statements } from '../storage/exact-rows.ts';
+import { openStillDatabase } from '../storage/still-database.ts';
 import { indexProblem } from './index-check.ts';
 import { BIG_TABLES, type SharedIndexCheck } from './shared-index-check.ts';
 
@@ -25,9 +25,7 @@ function hasSoundIndexes(file: string, table: string): boolean {
   let db: DatabaseSync | undefined;
   try {
     const length = Math.max(computedBytesMin, statSync(file).size);
-    // Immutable: without locks, and without files beside it.
-    const url = new URL(`${pathToFileURL(file).href}?immutable=1`);
-    db = new DatabaseSync(url, { readOnly: true, limits: { length } });
+    db = openStillDatabase(file, { limits: { length } });
     db.exec(`PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON; PRAGMA cache_size=-${cacheKiB}`);
     return indexProblem(new Statements(db), table) === undefined;
   } catch {

@@ -1,5 +1,5 @@
-import { DatabaseSync } from 'node:sqlite';
-import { pathToFileURL } from 'node:url';
+import type { DatabaseSync } from 'node:sqlite';
+import { openStillDatabase } from '../storage/still-database.ts';
 import { changeDurably } from './upgrade-file.ts';
 
 const STAMPS = 'SELECT mod, scm, usn FROM col';
@@ -26,7 +26,7 @@ interface Stamps {
 function stampsOf(file: string): Stamps | undefined {
   let db: DatabaseSync | undefined;
   try {
-    db = new DatabaseSync(new URL(`${pathToFileURL(file).href}?immutable=1`), { readOnly: true });
+    db = openStillDatabase(file);
     const { mod, scm, usn } = db.prepare(STAMPS).get() ?? {};
     if (typeof mod !== 'number' || typeof scm !== 'number' || typeof usn !== 'number') return undefined;
     return { modMs: mod, scmMs: scm, usn };

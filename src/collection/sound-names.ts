@@ -1,9 +1,8 @@
-import { DatabaseSync } from 'node:sqlite';
-import { pathToFileURL } from 'node:url';
 import { type BtreeEntry, entriesOf } from '../storage/sqlite-btree.ts';
 import { DoubtfulPageError, SqlitePages } from '../storage/sqlite-pages.ts';
 import { readRecord, type StoredValue } from '../storage/sqlite-records.ts';
-import { UNICASE_TABLES, type UnicaseTable } from './canonical-form.ts';
+import { openStillDatabase } from '../storage/still-database.ts';
+import { UNICASE_TABLE_LIST, UNICASE_TABLES, type UnicaseTable } from './canonical-form.ts';
 import { INDEXES_OF_15, SMALL_TABLES } from './format/schema18.ts';
 import { compareUnicaseBytes } from './wasm/byte-collation.ts';
 
@@ -74,14 +73,13 @@ const SHAPES: Readonly<Record<UnicaseTable, Shape>> = {
 
 const OBJECTS = `
   SELECT name, type, rootpage, sql FROM sqlite_schema
-  WHERE lower(tbl_name) IN (${UNICASE_TABLES.map((name) => `'${name}'`).join(', ')})
+  WHERE lower(tbl_name) IN (${UNICASE_TABLE_LIST})
 `;
 
 /** First pages by name, if all is declared as Anki does and nothing else belongs to these tables. */
 function rootsOf(file: string): ReadonlyMap<string, number> {
   const roots = new Map<string, number>();
-  // Immutable: without locks, and without files beside it.
-  const db = new DatabaseSync(new URL(`${pathToFileURL(file).href}?immutable=1`), { readOnly: true });
+  const db = openStillDatabase(file);
   try {
     for (const { name, rootpage, sql } of db.prepare(OBJECTS).all()) {
       if (DECLARATIONS.get(String(name)) !== plainSql(String(sql)))

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
-import { pathToFileURL } from 'node:url';
+import { openStillDatabase } from '../storage/still-database.ts';
 import { COMPANIONS } from './companions.ts';
 import { Refusal, refusalOf } from './upload-refusal.ts';
 
@@ -43,8 +43,7 @@ export function takeInWal(file: string): void {
 
 /** Reads the facts of a collection of any schema and form that nobody changes meanwhile. The file stays as it is. */
 export function readFacts(file: string): CollectionFacts {
-  // Immutable: without locks, and without files beside it.
-  const db = new DatabaseSync(new URL(`${pathToFileURL(file).href}?immutable=1`), { readOnly: true });
+  const db = openStillDatabase(file);
   try {
     const statement = db.prepare(FACTS);
     statement.setReturnArrays(true);

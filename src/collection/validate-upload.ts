@@ -1,7 +1,8 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 import type { DatabaseSync } from 'node:sqlite';
 import { assertReadable, findingOf } from '../storage/sqlite-damage.ts';
-import { putBackCollation, quoteName, takeOutCollation, UNICASE_TABLES } from './canonical-form.ts';
+import { sqliteHeaderBytes, sqliteMagic } from '../storage/sqlite-pages.ts';
+import { isUnicaseTable, putBackCollation, quoteName, takeOutCollation } from './canonical-form.ts';
 import { checkIn } from './check-in.ts';
 import type { SharedIndexCheck } from './shared-index-check.ts';
 import { hasSoundNames } from './sound-names.ts';
@@ -21,9 +22,6 @@ export type UploadVerdict =
     }
   /** Says what is wrong with the file: for the log, the client gets a fixed text. */
   | { readonly kind: 'refused'; readonly reason: string };
-
-const MAGIC = 'SQLite format 3\0';
-const headerBytes = 100;
 
 /**
  * Checks a collection that a client wants to put in the place of the stored one, in a private file that nobody else has
@@ -69,10 +67,10 @@ async function lookAt(file: string, shared?: SharedIndexCheck): Promise<UploadVe
 function checkHeader(file: string): void {
   const fd = openSync(file, 'r');
   try {
-    const header = Buffer.alloc(headerBytes);
-    const got = readSync(fd, header, 0, headerBytes, 0);
+    const header = Buffer.alloc(sqliteHeaderBytes);
+    const got = readSync(fd, header, 0, sqliteHeaderBytes, 0);
     if (got === 0) throw new Refusal('an empty file');
-    if (!header.toString('latin1').startsWith(MAGIC)) throw new Refusal('not an SQLite file');
+    if (!header.toString('latin1').startsWith(sqliteMagic)) throw new Refusal('not an SQLite file');
     // The inspection frees pages before SQLite checks the list, which would hide this.
     if (header.readUInt32BE(36) === 0 && header.readUInt32BE(32) !== 0)
       throw new Refusal('a broken list of free pages');
@@ -83,8 +81,7 @@ function checkHeader(file: string): void {
 
 /** The rest of SQLite's integrity check, by an SQLite that has the collation unless there is plainly nothing to find. */
 async function checkUnicaseTables(file: string, tables: readonly string[]): Promise<void> {
-  const others = tables.filter((table) => !UNICASE_TABLES.some((name) => name === table.toLowerCase()));
-  if (tables.length === 0 || (others.length === 0 && hasSoundNames(file))) return;
+  if (tables.length === 0 || (tables.every(isUnicaseTable) && hasSoundNames(file))) return;
   const { withUnicaseDatabase } = await import('./wasm/unicase-database.ts');
   await withUnicaseDatabase(file, (db) => {
     for (const table of tables) {

@@ -141,10 +141,9 @@ export class MediaStore {
     try {
       if (isShort) {
         // The files are written while the disk takes their record.
-        const recorded = this.#arrivals.record(arrivedFiles(batch, moves.keys()));
-        const written = this.#write(preparation, isShort);
-        await allEnded([recorded, written]);
-        place = await recorded;
+        const recording = this.#arrivals.record(arrivedFiles(batch, moves.keys()));
+        await allEnded([recording, this.#write(preparation, isShort)]);
+        place = await recording;
       } else {
         await this.#arrivals.settle(); // What is displaced has to be whole in the trash.
         await this.#write(preparation, isShort);

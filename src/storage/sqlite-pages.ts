@@ -1,5 +1,10 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 
+/** How every database begins. */
+export const sqliteMagic = 'SQLite format 3\0';
+/** What stands before the content of the first page. */
+export const sqliteHeaderBytes = 100;
+
 /**
  * The pages of an SQLite database, read without SQLite. Of its header, numbers big-endian:
  *
@@ -24,11 +29,11 @@ export class SqlitePages implements Disposable {
   /** Throws `DoubtfulPageError` for a file of a kind that needs SQLite to be read. */
   constructor(file: string) {
     this.#fd = openSync(file, 'r');
-    const header = Buffer.alloc(headerBytes);
-    const got = readSync(this.#fd, header, 0, headerBytes, 0);
+    const header = Buffer.alloc(sqliteHeaderBytes);
+    const got = readSync(this.#fd, header, 0, sqliteHeaderBytes, 0);
     const isPlain =
-      got === headerBytes &&
-      header.toString('latin1', 0, magic.length) === magic &&
+      got === sqliteHeaderBytes &&
+      header.toString('latin1', 0, sqliteMagic.length) === sqliteMagic &&
       header.readUInt32BE(24) === header.readUInt32BE(92) &&
       header.readUInt32BE(52) === 0 &&
       header.readUInt32BE(56) === utf8;
@@ -63,7 +68,5 @@ export class DoubtfulPageError extends Error {
   override name = 'DoubtfulPageError';
 }
 
-const magic = 'SQLite format 3\0';
-const headerBytes = 100;
 const usableBytesMin = 480;
 const utf8 = 1;

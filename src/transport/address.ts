@@ -58,9 +58,15 @@ function routeOfMethod(method: string): string | undefined {
   return isMediaMethod(method) ? mediaPrefix + method : undefined;
 }
 
+/** A request target without its query, which may hold host keys. */
+export function pathOf(target: string): string {
+  const [path = ''] = target.split('?', 1);
+  return path;
+}
+
 /** The message that a request with this verb and target is; undefined when it is none. */
 export function methodOf(verb: string, target: string): SyncMethod | MediaMethod | undefined {
-  const [path = ''] = target.split('?', 1);
+  const path = pathOf(target);
   if (path.startsWith(syncPrefix)) {
     const name = path.slice(syncPrefix.length);
     return verb === 'POST' && isSyncMethod(name) ? name : undefined;

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { SyncError } from '../errors.ts';
+import { pathOf } from './address.ts';
 
 /** What stands at an address that is no sync message. */
 export interface PageAnswer {
@@ -23,7 +24,7 @@ export const plainText = { 'content-type': 'text/plain; charset=utf-8' };
  */
 export async function pageAnswer(request: IncomingMessage, pages: Pages): Promise<PageAnswer> {
   const { method: verb = '', url = '/' } = request;
-  const page = pages.get(pathOf(url));
+  const page = pages.get(decodedPathOf(url));
   if (page === undefined) return { status: 404, text: '', refusal: 'There is nothing at this address' };
   return isReading(verb) ? page(request) : wrongVerb(verb, 'GET,HEAD');
 }
@@ -33,7 +34,7 @@ export async function pageAnswer(request: IncomingMessage, pages: Pages): Promis
  * asks for is 400 with an explanation, as with the official server.
  */
 export function messageRefusal({ method: verb = '', url = '/' }: IncomingMessage): PageAnswer | undefined {
-  const path = pathOf(url);
+  const path = decodedPathOf(url);
   const name = /^\/m?sync\/([^/]+)$/.exec(path)?.[1];
   if (name === undefined) return undefined;
   if (verb !== 'POST') return wrongVerb(verb, path === '/msync/begin' ? 'GET,HEAD,POST' : 'POST');
@@ -55,10 +56,9 @@ function wrongVerb(verb: string, allowed: string): PageAnswer {
   return { status: 405, text: '', headers: { allow: allowed }, refusal: `This address takes ${allowed}, not ${verb}` };
 }
 
-function pathOf(target: string): string {
-  const [path = ''] = target.split('?', 1);
+function decodedPathOf(target: string): string {
   try {
-    return decodeURIComponent(path);
+    return decodeURIComponent(pathOf(target));
   } catch (error) {
     throw new SyncError('malformedRequest', 'Cannot read the address', { cause: error });
   }

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { causesOf } from '../errors.ts';
 import type { Log } from '../log.ts';
+import { pathOf } from './address.ts';
 import { errorResponse } from './error-response.ts';
 import { headersMsMax } from './http-limits.ts';
 import { type PageAnswer, type Pages, pageAnswer, sendPage } from './pages.ts';
@@ -41,7 +42,7 @@ export class ProbeServer implements AsyncDisposable {
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const answer = await pageAnswer(request, this.#pages).catch((error: unknown) => this.#failure(error));
     if (answer.refusal !== undefined) {
-      const uri = request.url?.replace(/\?.*$/s, '');
+      const uri = pathOf(request.url ?? '/');
       this.#log.info({ uri, ip: request.socket.remoteAddress, context: answer.refusal }, 'refused');
     }
     sendPage(response, answer);

@@ -4,6 +4,7 @@ import type { Log, LogFields } from '../log.ts';
 import type { ObserveRequest, RequestFailure } from '../monitoring/request-over.ts';
 import type { MediaMethod, SyncMethod } from '../protocol/message.ts';
 import type { Report } from '../protocol/report.ts';
+import { pathOf } from './address.ts';
 import { slowAnswerMsMin } from './http-limits.ts';
 import type { Sender } from './incoming-call.ts';
 
@@ -14,6 +15,9 @@ interface BytesMoved {
 
 /** Bytes that earlier requests of a connection moved. */
 const countedBytes = new WeakMap<Socket, { -readonly [Key in keyof BytesMoved]: BytesMoved[Key] }>();
+
+/** A longer path is cut, characters. */
+const pathCharsMax = 200;
 
 /** Asked for every few seconds by container platforms and monitoring. */
 const PROBES: readonly string[] = ['/health', '/ready', '/metrics'];
@@ -54,7 +58,7 @@ export class RequestLog implements Disposable {
 
   constructor(listeners: RequestListeners, target: string) {
     this.#listeners = listeners;
-    this.#path = pathOf(target);
+    this.#path = pathOf(target).slice(0, pathCharsMax);
     this.#fields = { uri: this.#path };
   }
 
@@ -160,8 +164,4 @@ function bytesSince(socket: Socket): BytesMoved {
   counted.bytesIn = bytesRead;
   counted.bytesOut = bytesWritten;
   return moved;
-}
-
-function pathOf(target: string): string {
-  return target.replace(/\?.*$/s, '').slice(0, 200);
 }

@@ -16,6 +16,7 @@ import type { CallContext, IncomingCall, OpenCall, Sender } from './incoming-cal
 import { readBeginQuery, readLegacyCall } from './legacy-call.ts';
 import { readModernCall } from './modern-call.ts';
 import { disposeOfFile, type Outgoing, sendAnswer } from './outgoing-answer.ts';
+import { plainText } from './pages.ts';
 import type { RequestLog } from './request-log.ts';
 import { syncHeaderName } from './sync-header.ts';
 
@@ -160,7 +161,7 @@ export function answerError({ response, log }: Pick<Exchange, 'response' | 'log'
     return;
   }
   response.writeHead(status, reason, {
-    'content-type': 'text/plain; charset=utf-8',
+    ...plainText,
     'content-length': Buffer.byteLength(body),
     ...(status === 408 && { connection: 'close' }),
   });
